@@ -1,0 +1,53 @@
+"""Short names for what commands take; strings only, so that listing them imports nothing.
+
+resolve(FAMILIES, "rssm")                   # the class foreworld.families.rssm.Rssm
+resolve(FAMILIES, "my_pkg.model:MyModel")   # any class of yours
+resolve(FAMILIES, "./my_model.py:MyModel")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from foreworld.errors import unknown
+from foreworld.reference import locate
+
+FAMILIES = {
+    "rssm": "foreworld.families.rssm:Rssm",
+}
+
+PLANNERS = {
+    "cem": "foreworld.planners.cem:Cem",
+    "icem": "foreworld.planners.icem:Icem",
+    "mppi": "foreworld.planners.mppi:Mppi",
+}
+
+POLICIES = {
+    "constant": "foreworld.policies.constant:ConstantPolicy",
+    "planned": "foreworld.policies.planned:PlannedPolicy",
+    "random": "foreworld.policies.random:RandomPolicy",
+}
+
+WORLDS = {  # names of Gymnasium ids; any other id works as it is
+    "tabletop": "foreworld/Tabletop-v0",
+}
+
+
+def resolve(table: Mapping[str, str], name: str) -> Any:
+    """The class that a catalog name, `module:Class` or `file.py:Class` names.
+
+    Raises ValueError with the nearest match and the valid names.
+    """
+    if name in table:
+        return locate(table[name])
+    if ":" in name:
+        return locate(name)
+    raise ValueError(
+        f"{unknown('name', name, table)}, or any package.module:Class or file.py:Class"
+    )
+
+
+def world_id(name: str) -> str:
+    """The Gymnasium id behind a short name; an id is its own."""
+    return WORLDS.get(name, name)

@@ -1,0 +1,177 @@
+"""What heads say: small distributions with a mean, a sample from given noise, and a loss.
+
+Every `loss(target)` keeps the batch dimensions and sums the event dimensions::
+
+    Normal(mean [B, T, 3], std).loss(target [B, T, 3]) -> [B, T]
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def symlog(x: Tensor) -> Tensor:
+    """sign(x) ln(1 + |x|): compresses both tails (Hafner et al. 2023, eq. 9)."""
+    return torch.sign(x) * torch.log1p(x.abs())
+
+
+def symexp(x: Tensor) -> Tensor:
+    """Inverse of `symlog`."""
+    return torch.sign(x) * torch.expm1(x.abs())
+
+
+def _sum_event(x: Tensor, event_dims: int) -> Tensor:
+    return x.flatten(-event_dims).sum(-1) if event_dims else x
+
+
+@dataclass(frozen=True)
+class Mse:
+    """A point estimate scored by squared error, optionally in symlog space.
+
+    value: [..., *event]; `scale` divides the error (a unit of one standard deviation of the data).
+    """
+
+    value: Tensor
+    event_dims: int
+    symlog: bool = False
+    weight: float = 1.0
+
+    @property
+    def mean(self) -> Tensor:
+        return symexp(self.value) if self.symlog else self.value
+
+    def sample(self, noise: Tensor) -> Tensor:
+        return self.mean
+
+    def loss(self, target: Tensor) -> Tensor:
+        target = target.to(self.value.dtype)
+        error = self.value - (symlog(target) if self.symlog else target)
+        return self.weight * _sum_event(error.square(), self.event_dims)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Diagonal Gaussian; loss is the negative log-likelihood in nats."""
+
+    mean: Tensor
+    std: Tensor
+    event_dims: int = 1
+
+    def sample(self, noise: Tensor) -> Tensor:
+        return self.mean + self.std * noise.view_as(self.mean)
+
+    def loss(self, target: Tensor) -> Tensor:
+        z = (target.to(self.mean.dtype) - self.mean) / self.std
+        nats = 0.5 * z.square() + self.std.log() + 0.5 * math.log(2 * math.pi)
+        return _sum_event(nats, self.event_dims)
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """One probability; `mean` is P(true), loss the cross-entropy with a target in [0, 1]."""
+
+    logit: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return self.logit.sigmoid()
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """noise: standard normal, [...]."""
+        uniform = torch.special.ndtr(noise.view_as(self.logit))
+        return (uniform < self.mean).to(self.logit.dtype)
+
+    def loss(self, target: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(
+            self.logit, target.to(self.logit.dtype), reduction="none"
+        )
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """One or several discrete values; logits [..., sum(classes)], target integers [..., len(classes)].
+
+    With `scalar=True` the target has no component dimension: [...].
+    """
+
+    logits: Tensor
+    classes: tuple[int, ...]
+    scalar: bool = False
+
+    def _parts(self) -> tuple[Tensor, ...]:
+        return self.logits.split(self.classes, dim=-1)
+
+    def _join(self, values: list[Tensor]) -> Tensor:
+        return values[0] if self.scalar else torch.stack(values, -1)
+
+    @property
+    def mean(self) -> Tensor:
+        """The most likely value: averages of class numbers mean nothing."""
+        return self._join([p.argmax(-1) for p in self._parts()])
+
+    @property
+    def probabilities(self) -> tuple[Tensor, ...]:
+        return tuple(p.softmax(-1) for p in self._parts())
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """noise: standard normal, as many as logits."""
+        gumbel = gumbel_from_normal(noise.view_as(self.logits))
+        parts = zip(self._parts(), gumbel.split(self.classes, -1), strict=True)
+        return self._join([(p.log_softmax(-1) + g).argmax(-1) for p, g in parts])
+
+    def loss(self, target: Tensor) -> Tensor:
+        targets = target.unsqueeze(-1) if self.scalar else target
+        total = torch.zeros(self.logits.shape[:-1], device=self.logits.device)
+        for part, value in zip(self._parts(), targets.unbind(-1), strict=True):
+            total = total - part.log_softmax(-1).gather(-1, value.long().unsqueeze(-1)).squeeze(-1)
+        return total
+
+
+@dataclass(frozen=True)
+class TwoHot:
+    """A scalar as a distribution over bins in symlog space (Hafner et al. 2023, eq. 8-11).
+
+    logits: [..., bins]; the bins lie evenly in [low, high] after symlog.
+    """
+
+    logits: Tensor
+    low: float = -20.0
+    high: float = 20.0
+
+    def _bins(self) -> Tensor:
+        steps = self.logits.shape[-1]
+        return torch.linspace(self.low, self.high, steps, device=self.logits.device)
+
+    @property
+    def mean(self) -> Tensor:
+        # The expectation is taken between the symexp'd bins. Adding the positive and the negative
+        # half apart keeps a uniform head at exactly 0 (dreamerv3 `outs.py` does the same).
+        weighted = self.logits.softmax(-1) * symexp(self._bins())
+        half = weighted.shape[-1] // 2
+        ends = weighted[..., :half].flip(-1) + weighted[..., -half:]
+        middle = weighted[..., half : weighted.shape[-1] - half].sum(-1)
+        return ends.sum(-1) + middle
+
+    def sample(self, noise: Tensor) -> Tensor:
+        return self.mean
+
+    def loss(self, target: Tensor) -> Tensor:
+        return -(two_hot(symlog(target.float()), self._bins()) * self.logits.log_softmax(-1)).sum(-1)
+
+
+def two_hot(x: Tensor, bins: Tensor) -> Tensor:
+    """Weights [..., bins] on the two neighbours of x such that their average is x (clipped)."""
+    x = x.clamp(bins[0], bins[-1]).unsqueeze(-1)
+    width = bins[1] - bins[0]
+    return (1 - (x - bins).abs() / width).clamp(min=0)
+
+
+def gumbel_from_normal(noise: Tensor) -> Tensor:
+    """Standard normal -> standard Gumbel, so that one kind of noise serves every latent."""
+    # log(ndtr(x)) in closed, stable form; the tail is clamped where float32 runs out.
+    return -torch.log((-torch.special.log_ndtr(noise.float())).clamp(1e-20, 1e20))

@@ -1,0 +1,21 @@
+"""Options and settings that every test shares."""
+
+import os
+
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame draws without a screen
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+
+import pytest
+import torch
+
+torch.set_num_threads(1)  # tests run side by side, and often on two cores
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--family",
+        action="append",
+        default=[],
+        metavar="MODULE:CLASS",
+        help="run the conformance suite on this model too (repeatable; file.py:Class works)",
+    )

@@ -94,7 +94,7 @@ class Bernoulli:
 
 @dataclass(frozen=True)
 class Categorical:
-    """One or several discrete values; logits [..., sum(classes)], target integers [..., len(classes)].
+    """One or several discrete values; logits [..., sum(classes)], integers [..., len(classes)].
 
     With `scalar=True` the target has no component dimension: [...].
     """
@@ -161,7 +161,9 @@ class TwoHot:
         return self.mean
 
     def loss(self, target: Tensor) -> Tensor:
-        return -(two_hot(symlog(target.float()), self._bins()) * self.logits.log_softmax(-1)).sum(-1)
+        return -(two_hot(symlog(target.float()), self._bins()) * self.logits.log_softmax(-1)).sum(
+            -1
+        )
 
 
 def two_hot(x: Tensor, bins: Tensor) -> Tensor:

@@ -34,9 +34,9 @@ CONTROL = ("action", "reward", *FLAGS)  # everything in a step that is not an ob
 class Spec:
     """Shape, dtype, kind, bounds and unit of one key at one instant.
 
-    image: uint8 [height, width, channels]. vector: floats of any shape. discrete: integers, `classes`
-    gives the number of values of each component (shape [] for one). text: UTF-8 bytes, zero padded.
-    `observed=False` marks a training target that the model may predict and never gets to see.
+    image: uint8 [height, width, channels]. vector: floats of any shape. discrete: integers,
+    `classes` gives the number of values of each component (shape [] for one). text: UTF-8 bytes,
+    zero padded. `observed=False` marks a training target that the model may predict and never sees.
     """
 
     shape: tuple[int, ...]
@@ -52,7 +52,10 @@ class Spec:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind {self.kind!r}; valid kinds: {', '.join(KINDS)}")
         if (self.kind == "discrete") != (self.classes is not None):
-            raise ValueError(f"kind {self.kind!r} with classes={self.classes}: discrete keys, and only they, have them")
+            raise ValueError(
+                f"kind {self.kind!r} with classes={self.classes}: "
+                "discrete keys, and only they, have them"
+            )
         np.dtype(self.dtype)
 
     @property
@@ -65,7 +68,10 @@ class Spec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+        }
+        return cls(**fields)
 
 
 Specs = Mapping[str, Spec]  # observation keys and targets, plus "action"
@@ -87,7 +93,7 @@ def target_keys(specs: Specs) -> list[str]:
 
 @dataclass(frozen=True)
 class Episode:
-    """The steps of one life, every array [T, ...], in the time convention above; never written to."""
+    """The steps of one life, arrays [T, ...] in the time convention above; never written to."""
 
     steps: Mapping[str, np.ndarray]
 
@@ -110,7 +116,7 @@ class Prediction(Protocol):
 
 
 class Loss(NamedTuple):
-    """What `WorldModel.loss` returns: named losses [B, T] (or [B]) and states [N] to imagine from."""
+    """What `loss` returns: named losses [B, T] (or [B]) and states [N] to imagine from."""
 
     losses: dict[str, Tensor]
     starts: State
@@ -124,6 +130,8 @@ class Phase:
     loss: Callable[[Batch], Loss]
     share: float = 1.0
     trains: tuple[str, ...] | None = None  # names of submodules; None: all of them
+    rate: float = 1.0  # factor on the learning rate
+    length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's
 
 
 class WorldModel(nn.Module, ABC):
@@ -131,13 +139,15 @@ class WorldModel(nn.Module, ABC):
 
     A family is built as `Family(specs, config)`, names its config class in `Config`, and keeps no
     hidden buffers: everything that changes while it runs is in the `State`. `state.action` is the
-    action already chosen in that state (zeros until then): `observe` needs it to fold in what came next.
+    action already chosen in that state (zeros until then): `observe` needs it for what came next.
     """
 
     Config: type
     specs: Specs
     config: Any
-    heads: tuple[str, ...]  # names that `predict` answers to: target keys, "reward", "continue", ...
+    heads: tuple[
+        str, ...
+    ]  # names that `predict` answers to: target keys, "reward", "continue", ...
 
     @abstractmethod
     def initial(self, batch_size: int) -> State:
@@ -145,11 +155,11 @@ class WorldModel(nn.Module, ABC):
 
     @abstractmethod
     def observe(self, state: State, batch: Batch) -> State:
-        """Fold T real steps [B, T, ...] in and return the last state [B]. Rows with `is_first` forget."""
+        """Fold T real steps [B, T, ...] in; the last state [B]. Rows with `is_first` forget."""
 
     @abstractmethod
     def imagine(self, state: State, action: Tensor, noise: Tensor | None = None) -> State:
-        """One step with eyes closed. action [B, ...] in the world's units, noise [B, K] or None (the mode)."""
+        """One step with eyes closed: action [B, ...] in the world's units, noise [B, K] or None."""
 
     @abstractmethod
     def predict(self, state: State, heads: Sequence[str] | None = None) -> dict[str, Prediction]:
@@ -165,7 +175,7 @@ class WorldModel(nn.Module, ABC):
 
     @abstractmethod
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
-        """What `horizon` calls of `imagine` consume, [B, H, K]; the same seed gives the same noise."""
+        """What `horizon` calls of `imagine` consume, [B, H, K]; same seed, same noise."""
 
     def phases(self) -> list[Phase]:
         """The stretches of training, in order."""
@@ -192,7 +202,7 @@ class Objective(Protocol):
     """Scores imagined futures, higher is better."""
 
     def __call__(self, model: WorldModel, states: State, actions: Tensor) -> Tensor:
-        """states: leaves [M, H, ...], the instants *after* each action; actions [M, H, ...] -> scores [M]."""
+        """states [M, H, ...], the instants *after* each action; actions [M, H, ...] -> [M]."""
         ...
 
 
@@ -200,7 +210,13 @@ class Planner(Protocol):
     """Searches the imagined futures of `state` for the actions that score best."""
 
     def __call__(
-        self, model: WorldModel, state: State, objective: Objective, *, seed: int, previous: Plan | None = None
+        self,
+        model: WorldModel,
+        state: State,
+        objective: Objective,
+        *,
+        seed: int,
+        previous: Plan | None = None,
     ) -> Plan: ...
 
 
@@ -233,7 +249,7 @@ def stack_states(states: Sequence[S], dim: int = 1) -> S:
 
 
 def rollout(model: WorldModel, state: State, actions: Tensor, noise: Tensor | None = None) -> State:
-    """Imagine H steps: actions [B, H, ...], noise [B, H, K] or None -> states, leaves [B, H, ...]."""
+    """Imagine H steps: actions [B, H, ...], noise [B, H, K] or None -> states [B, H, ...]."""
     states = []
     for h in range(actions.shape[1]):
         state = model.imagine(state, actions[:, h], None if noise is None else noise[:, h])
@@ -241,7 +257,9 @@ def rollout(model: WorldModel, state: State, actions: Tensor, noise: Tensor | No
     return stack_states(states)
 
 
-def predict_all(model: WorldModel, states: State, heads: Sequence[str] | None = None) -> dict[str, Tensor]:
+def predict_all(
+    model: WorldModel, states: State, heads: Sequence[str] | None = None
+) -> dict[str, Tensor]:
     """Predicted means of states with leaves [B, H, ...] as tensors [B, H, ...]."""
     lead = states[0].shape[:2]
     flat = map_state(lambda x: x.flatten(0, 1), states)

@@ -1,0 +1,1 @@
+"""World-model families, one a file; `foreworld.catalog` knows their names."""

@@ -1,0 +1,325 @@
+"""The recurrent state-space model behind PlaNet and Dreamer V1-V3 (Hafner et al. 2019-2023).
+
+A deterministic path remembers, a stochastic one is corrected by what is seen::
+
+    h_t = cell(h_{t-1}, z_{t-1}, a_{t-1})        imagine: z_t ~ prior(h_t)
+    z_t ~ posterior(h_t, encoder(o_t))           observe: the posterior
+    predictions = heads(h_t, z_t, instruction)
+
+Gaussian or categorical latents, dense or block-diagonal cells: the papers are `PRESETS`.
+The instruction is context: it conditions the heads and is carried along unchanged by `imagine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from foreworld.families.codec import (
+    SCALAR,
+    CodecConfig,
+    Encoder,
+    Heads,
+    Instructed,
+    action_vector,
+    head_targets,
+    zero_action,
+)
+from foreworld.families.latents import CategoricalLatent, GaussianLatent
+from foreworld.families.scales import Scales
+from foreworld.nn.mlp import mlp, scale_output
+from foreworld.nn.recurrent import GruCell
+from foreworld.vocab import (
+    Batch,
+    Loss,
+    Phase,
+    Prediction,
+    Specs,
+    WorldModel,
+    map_state,
+    rollout,
+)
+
+
+@dataclass(frozen=True)
+class RssmConfig:
+    deter: int = 256  # size of the deterministic memory h
+    blocks: int = 1  # blocks of the recurrent cell; 1: dense, 8: Dreamer V3
+    latent: Literal["gaussian", "categorical"] = "gaussian"  # kind of stochastic state z
+    stoch: int = 64  # Gaussian dimensions, or number of categorical variables
+    classes: int = 16  # values of each categorical variable
+    hidden: int = 256  # width of the prior and posterior networks
+    residual: bool = True  # Gaussian prior says how the latent changes: what rests costs nothing
+    unimix: float = 0.01  # share of uniform mixed into every categorical
+    min_std: float = 0.03  # smallest standard deviation of a Gaussian latent
+    free_nats: float = 1.0  # KL below this is not worth reducing
+    kl_dynamics: float = 1.0  # weight of moving the prior to the posterior
+    kl_representation: float = 0.02  # weight of moving the posterior to the prior
+    overshoot: int = 4  # steps imagined in training with losses on every cheap head; 0: none
+    overshoot_starts: int = 4  # instants of each window from which those steps begin
+    decode: float = 0.125  # share of a batch's frames whose image is decoded in training
+    see: float = 0.4  # share of training in which the encoder learns alone, frame by frame; 0: none
+    freeze: bool = True  # after that the encoder is left as it is: three times as many updates
+    imagine_last: int = 8  # states at the end of each window handed out to imagine from
+    codec: CodecConfig = field(default_factory=CodecConfig)  # encoders and heads
+
+    def __post_init__(self) -> None:
+        if self.residual and self.latent == "categorical":
+            raise ValueError(
+                "residual=true with latent=categorical: classes have no difference; "
+                "set residual=false"
+            )
+
+
+class RssmState(NamedTuple):
+    deter: Tensor  # [B, deter]
+    stoch: Tensor  # [B, stoch] or [B, stoch * classes]
+    context: Tensor  # [B, C] what was instructed
+    action: Tensor  # [B, ...] the action chosen here, zeros until then
+
+
+class Rssm(WorldModel):
+    """See the module's picture; shapes in `RssmState`."""
+
+    Config = RssmConfig
+
+    def __init__(self, specs: Specs, config: RssmConfig) -> None:
+        super().__init__()
+        self.specs = dict(specs)
+        self.config = config
+        self.scales = Scales({**specs, "reward": SCALAR})
+        self.encoder = Encoder(specs, config.codec)
+        self.latent = (
+            GaussianLatent(config.stoch, config.min_std)
+            if config.latent == "gaussian"
+            else CategoricalLatent(config.stoch, config.classes, config.unimix)
+        )
+        c, z = config, self.latent
+        self.inward = mlp(z.size + specs["action"].width, None, c.hidden, 1)
+        self.cell = GruCell(c.hidden, c.deter, c.blocks)
+        self.prior = scale_output(mlp(c.deter, z.parameters, c.hidden, 1), 0.1)
+        self.look = mlp(c.codec.embed, z.parameters, c.hidden, 1)  # what one frame says by itself
+        self.posterior = scale_output(mlp(c.deter + c.codec.embed, z.parameters, c.hidden, 1), 0.1)
+        self.instructed = Instructed(c.deter + z.size, self.encoder.context_size)
+        self.predictor = Heads(specs, self.instructed.width, c.codec)
+        self.heads = self.predictor.names
+
+    # -- the verbs ---------------------------------------------------------------------------------
+
+    def initial(self, batch_size: int) -> RssmState:
+        def zeros(width: int) -> Tensor:
+            return torch.zeros(batch_size, width, device=self.device)
+
+        action = zero_action(self.specs["action"], batch_size, self.device)
+        c = self.config
+        return RssmState(
+            zeros(c.deter), zeros(self.latent.size), zeros(self.encoder.context_size), action
+        )
+
+    def observe(self, state: RssmState, batch: Batch) -> RssmState:
+        embed_BTE, context_BTC = self._encode(batch)
+        for t in range(embed_BTE.shape[1]):
+            state, _ = self._filter(state, embed_BTE[:, t], batch["is_first"][:, t], None)
+            state = state._replace(context=context_BTC[:, t])
+            if "action" in batch:
+                state = state._replace(action=batch["action"][:, t])
+        return state
+
+    def imagine(self, state: RssmState, action: Tensor, noise: Tensor | None = None) -> RssmState:
+        deter = self._advance(state.deter, state.stoch, action)
+        stoch = self.latent.draw(self._prior(deter, state.stoch), noise)
+        return RssmState(deter, stoch, state.context, torch.zeros_like(state.action))
+
+    def predict(
+        self, state: RssmState, heads: Sequence[str] | None = None
+    ) -> dict[str, Prediction]:
+        x = self.instructed(torch.cat([state.deter, state.stoch], -1), state.context)
+        return self.predictor(x, self.scales, heads)
+
+    def features(self, state: RssmState) -> Tensor:
+        return torch.cat([state.deter, state.stoch], -1)
+
+    def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        shape = (batch_size, horizon, self.latent.size)
+        return torch.randn(shape, generator=generator).to(self.device)
+
+    def cells(self) -> list[nn.Module]:
+        return [self.inward, self.cell, self.prior, self.look, self.posterior]
+
+    # -- training ----------------------------------------------------------------------------------
+
+    def phases(self) -> list[Phase]:
+        share = self.config.see
+        if not share:
+            return [Phase("world", self.loss)]
+        dynamics = ("inward", "cell", "prior", "posterior", "instructed", "predictor")
+        return [
+            Phase(
+                "frames", self.see, share, rate=2.0, length=1
+            ),  # as many scenes as a batch can hold
+            Phase("dynamics", self.loss, 1 - share, dynamics if self.config.freeze else None),
+        ]
+
+    def see(self, batch: Batch) -> Loss:
+        """The loss of every frame as if it were the first: what is where, before how it moves.
+
+        Through the latent of an untrained recurrent model the same takes several times as many
+        updates (docs/log.md); the papers' presets train everything at once.
+        """
+        lead = batch["is_first"].shape
+        frames = {k: v.flatten(0, 1).unsqueeze(1) for k, v in batch.items()}
+        frames["is_first"] = torch.ones_like(frames["is_first"])
+        self.scales.update(batch)
+        states, posterior, prior = self._scan(frames)
+        states = map_state(lambda x: x.squeeze(1).unflatten(0, lead), states)
+        kl = self.latent.kl(posterior, prior).squeeze(1).unflatten(0, lead)
+        losses = {"representation": self.config.kl_representation * kl}
+        return Loss(losses | self._head_losses(states, batch), self.initial(1))
+
+    def loss(self, batch: Batch) -> Loss:
+        """KL between posterior and prior in both directions, and one loss a head; all [B, T]."""
+        self.scales.update(batch)
+        states, posterior, prior = self._scan(batch)
+        c = self.config
+        losses = {
+            "dynamics": c.kl_dynamics
+            * self.latent.kl(posterior.detach(), prior).clamp(c.free_nats),
+            "representation": c.kl_representation
+            * self.latent.kl(posterior, prior.detach()).clamp(c.free_nats),
+        }
+        losses |= self._head_losses(states, batch)
+        if c.overshoot and batch["is_first"].shape[1] > 1:
+            losses |= self._overshoot(states, batch)
+        starts = map_state(lambda x: x[:, -c.imagine_last :].flatten(0, 1).detach(), states)
+        return Loss(losses, starts)
+
+    def _scan(self, batch: Batch) -> tuple[RssmState, Tensor, Tensor]:
+        """Posterior states [B, T, ...] with the parameters of posterior and prior [B, T, P]."""
+        embed_BTE, context_BTC = self._encode(batch)
+        size, length = embed_BTE.shape[:2]
+        state = self.initial(size)
+        noise_BTK = torch.randn(size, length, self.latent.size, device=self.device)
+        deters, stochs, posteriors, befores = [], [], [], []
+        for t in range(length):
+            is_first = batch["is_first"][:, t]
+            befores.append(state.stoch * ~is_first.unsqueeze(-1))
+            state, posterior = self._filter(state, embed_BTE[:, t], is_first, noise_BTK[:, t])
+            state = state._replace(action=batch["action"][:, t])
+            deters.append(state.deter)
+            stochs.append(state.stoch)
+            posteriors.append(posterior)
+        deter_BTD = torch.stack(deters, 1)
+        states = RssmState(deter_BTD, torch.stack(stochs, 1), context_BTC, batch["action"])
+        return states, torch.stack(posteriors, 1), self._prior(deter_BTD, torch.stack(befores, 1))
+
+    def _head_losses(self, states: RssmState, batch: Batch) -> dict[str, Tensor]:
+        """Losses of all heads on states [B, T, ...], images on a random share of them."""
+        cheap = [h for h in self.heads if h not in self._images]
+        losses = self._score(states, batch, cheap)
+        if self._images:
+            chosen, truth = self._pick(states, {k: batch[k] for k in self._images})
+            losses |= self._score(chosen, truth, self._images)
+        return losses
+
+    def _score(self, states: RssmState, batch: Batch, heads: Sequence[str]) -> dict[str, Tensor]:
+        """Losses [B, T] of what heads say about states [B, T, ...]."""
+        lead = states.deter.shape[:2]
+        targets = head_targets(batch, heads)
+        said = self.predict(map_state(lambda x: x.flatten(0, 1), states), heads) if heads else {}
+        return {h: p.loss(targets[h].flatten(0, 1)).unflatten(0, lead) for h, p in said.items()}
+
+    def _pick(self, inputs: RssmState, truth: Batch) -> tuple[RssmState, dict[str, Tensor]]:
+        """A random share of the instants [B, T], as [B', 1]: neighbours teach nearly the same, and
+        decoding them all would cost more than everything else."""
+        count = inputs.deter.shape[0] * inputs.deter.shape[1]
+        share = self.config.decode
+        chosen = torch.randperm(count, device=self.device)[: max(1, round(share * count))]
+
+        def pick(x: Tensor) -> Tensor:
+            return x.flatten(0, 1)[chosen].unsqueeze(1)
+
+        return map_state(pick, inputs), {k: pick(v) for k, v in truth.items()}
+
+    def _overshoot(self, states: RssmState, batch: Batch) -> dict[str, Tensor]:
+        """Head losses of short imagined futures, against what really came (PlaNet, section 4).
+
+        PlaNet overshoots in latent space; here the cheap heads are scored instead, which is what
+        planners read. Steps across the seam of two episodes do not count.
+        """
+        steps = self.config.overshoot
+        size, length = batch["is_first"].shape
+        assert length > steps, f"windows of {length} steps are too short to overshoot by {steps}"
+        starts = torch.randint(
+            length - steps, (size, self.config.overshoot_starts), device=self.device
+        )
+        row = torch.arange(size, device=self.device).unsqueeze(1)
+        start = map_state(lambda x: x[row, starts].flatten(0, 1), states)
+        later = starts.unsqueeze(-1) + torch.arange(steps + 1, device=self.device)
+        window = {k: v[row.unsqueeze(-1), later].flatten(0, 1) for k, v in batch.items()}
+        futures = rollout(self, start, window["action"][:, :-1])
+        futures = futures._replace(action=window["action"][:, 1:])
+        truth = {k: v[:, 1:] for k, v in window.items()}
+        heads = [h for h in self.heads if h not in self._images]
+        alive = 1 - truth["is_first"].float().cummax(1).values
+        scores = self._score(futures, truth, heads)
+        return {f"overshoot_{h}": (loss * alive).mean(1) for h, loss in scores.items()}
+
+    # -- parts -------------------------------------------------------------------------------------
+
+    @property
+    def _images(self) -> list[str]:
+        return [k for k in self.heads if k in self.specs and self.specs[k].kind == "image"]
+
+    def _encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        lead = batch["is_first"].shape
+        flat = {k: batch[k].flatten(0, 1) for k in (*self.encoder.keys, *self.encoder.texts)}
+        context = self.encoder.context(flat).unflatten(0, lead)
+        return self.encoder(self.scales(flat, self.encoder.keys)).unflatten(0, lead), context
+
+    def _advance(self, deter: Tensor, stoch: Tensor, action: Tensor) -> Tensor:
+        vector = action_vector(action, self.specs["action"])
+        return self.cell(self.inward(torch.cat([stoch, vector], -1)), deter)
+
+    def _prior(self, deter: Tensor, before: Tensor) -> Tensor:
+        """Parameters of what comes next; with `residual`, as a change of the latent before."""
+        parameters = self.prior(deter)
+        if not self.config.residual:
+            return parameters
+        mean, raw = parameters.chunk(2, -1)
+        return torch.cat([before + mean, raw], -1)
+
+    def _filter(
+        self, state: RssmState, embed: Tensor, is_first: Tensor, noise: Tensor | None
+    ) -> tuple[RssmState, Tensor]:
+        """One real step: forget where an episode begins, advance, correct."""
+        keep = ~is_first
+        state = map_state(lambda x: x * keep.view(-1, *[1] * (x.ndim - 1)), state)
+        deter = self._advance(state.deter, state.stoch, state.action)
+        posterior = self.look(embed) + self.posterior(torch.cat([deter, embed], -1))
+        stoch = self.latent.draw(posterior, noise)
+        return RssmState(deter, stoch, state.context, torch.zeros_like(state.action)), posterior
+
+
+# What the papers do not have: a phase of single frames, residual priors, keypoints, overshooting.
+_PAPER = {"see": 0.0, "residual": False, "overshoot": 0, "decode": 1.0}
+_PLANET = _PAPER | {"deter": 200, "hidden": 200, "stoch": 30, "min_std": 0.1, "free_nats": 3.0,
+                    "kl_representation": 1.0, "codec": {"keypoints": 0}}  # fmt: skip
+_CATEGORICAL = _PAPER | {"latent": "categorical", "stoch": 32, "classes": 32}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "planet": _PLANET,
+    "dreamer_v1": _PLANET,
+    "dreamer_v2": _CATEGORICAL
+    | {"deter": 600, "hidden": 600, "free_nats": 0.0, "unimix": 0.0, "kl_dynamics": 0.8,
+       "kl_representation": 0.2, "codec": {"keypoints": 0}},
+    "dreamer_v3": _CATEGORICAL
+    | {"deter": 1024, "blocks": 8, "kl_representation": 0.1,
+       "codec": {"keypoints": 0, "reward": "two_hot"}},
+    "debug": {"deter": 16, "stoch": 4, "classes": 4, "hidden": 16,
+              "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
+}  # fmt: skip

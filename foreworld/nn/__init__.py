@@ -1,0 +1,1 @@
+"""Blocks that know torch and nothing of the rest of the package."""

@@ -1,0 +1,125 @@
+"""What heads say, against torch.distributions and against what the words promise."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import distributions
+
+from foreworld.outputs import (
+    Bernoulli,
+    Categorical,
+    Mse,
+    Normal,
+    TwoHot,
+    gumbel_from_normal,
+    symexp,
+    symlog,
+    two_hot,
+)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def noise(*shape):
+    return torch.randn(*shape)
+
+
+def test_symlog_and_symexp_are_inverse():
+    x = torch.tensor([-1e6, -3.0, -1e-3, 0.0, 1e-3, 0.5, 40.0, 1e6], dtype=torch.float64)
+    torch.testing.assert_close(symexp(symlog(x)), x)
+    assert (symlog(x).diff() > 0).all() and symlog(torch.zeros(())) == 0
+    torch.testing.assert_close(symlog(torch.tensor(torch.e - 1)), torch.tensor(1.0))
+
+
+def test_normal_is_torchs_normal():
+    mean, std, target = noise(4, 5, 3), noise(4, 5, 3).exp(), noise(4, 5, 3)
+    said = Normal(mean, std, event_dims=1)
+    expected = -distributions.Independent(distributions.Normal(mean, std), 1).log_prob(target)
+    torch.testing.assert_close(said.loss(target), expected)
+    scalar = Normal(mean, std, event_dims=0)
+    torch.testing.assert_close(
+        scalar.loss(target), -distributions.Normal(mean, std).log_prob(target)
+    )
+    draws = Normal(mean[0, 0], std[0, 0]).sample
+    assert torch.equal(draws(torch.zeros(3)), mean[0, 0])
+    torch.testing.assert_close(draws(torch.ones(3)), mean[0, 0] + std[0, 0])
+
+
+def test_mse_sums_events_and_keeps_batches():
+    value, target = noise(2, 3, 4, 5), noise(2, 3, 4, 5)
+    said = Mse(value, event_dims=2, weight=0.5)
+    torch.testing.assert_close(said.loss(target), 0.5 * (value - target).square().sum((-1, -2)))
+    assert torch.equal(said.mean, value)
+    assert Mse(noise(2, 3), event_dims=0).loss(noise(2, 3)).shape == (2, 3)
+    squeezed = Mse(symlog(target), event_dims=2, symlog=True)
+    torch.testing.assert_close(squeezed.loss(target), torch.zeros(2, 3))
+    torch.testing.assert_close(squeezed.mean, target)
+
+
+def test_bernoulli_is_torchs_bernoulli():
+    logit, target = 3 * noise(4, 5), torch.rand(4, 5).round()
+    said = Bernoulli(logit)
+    torch.testing.assert_close(said.mean, logit.sigmoid())
+    torch.testing.assert_close(
+        said.loss(target), -distributions.Bernoulli(logits=logit).log_prob(target)
+    )
+    often = Bernoulli(torch.full((100_000,), 0.85)).sample(noise(100_000))
+    assert set(often.tolist()) == {0.0, 1.0}
+    assert float(often.mean()) == pytest.approx(float(torch.tensor(0.85).sigmoid()), abs=0.01)
+
+
+def test_categorical_is_torchs_categorical():
+    logits = noise(4, 5, 7)
+    target = torch.stack([torch.randint(3, (4, 5)), torch.randint(4, (4, 5))], -1)
+    said = Categorical(logits, (3, 4))
+    parts = [distributions.Categorical(logits=part) for part in logits.split((3, 4), -1)]
+    expected = -sum(part.log_prob(target[..., i]) for i, part in enumerate(parts))
+    torch.testing.assert_close(said.loss(target), expected)
+    assert torch.equal(said.mean, torch.stack([part.probs.argmax(-1) for part in parts], -1))
+    for ours, theirs in zip(said.probabilities, parts, strict=True):
+        torch.testing.assert_close(ours, theirs.probs)
+    one = Categorical(logits, (7,), scalar=True)
+    assert one.mean.shape == one.loss(torch.zeros(4, 5, dtype=torch.long)).shape == (4, 5)
+
+
+def test_categorical_samples_are_distributed_as_they_say():
+    probabilities = torch.tensor([0.6, 0.3, 0.1])
+    said = Categorical(probabilities.log().expand(200_000, 3), (3,), scalar=True)
+    counts = said.sample(noise(200_000, 3)).bincount(minlength=3) / 200_000
+    torch.testing.assert_close(counts, probabilities, atol=0.006, rtol=0)
+
+
+def test_gumbels_from_normals_are_gumbels():
+    drawn = gumbel_from_normal(noise(200_000))
+    gumbel = distributions.Gumbel(torch.zeros(()), torch.ones(()))
+    levels = torch.linspace(0.02, 0.98, 25)
+    torch.testing.assert_close(gumbel.cdf(drawn.quantile(levels)), levels, atol=0.006, rtol=0)
+    assert gumbel_from_normal(torch.tensor([-40.0, 0.0, 40.0])).isfinite().all()
+
+
+@pytest.mark.parametrize("bins", [255, 256])
+def test_the_mean_of_two_hot_is_what_went_in(bins):
+    edges = torch.linspace(-20, 20, bins)
+    x = torch.tensor([-19.99, -3.3, -1.0, 0.0, 0.05, 2.0, 19.5])
+    weights = two_hot(x, edges)
+    torch.testing.assert_close((weights * edges).sum(-1), x, atol=1e-4, rtol=0)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(7))
+    assert ((weights > 1e-4).sum(-1) <= 2).all()
+    outside = two_hot(torch.tensor([-99.0, 99.0]), edges)
+    assert outside.argmax(-1).tolist() == [0, bins - 1]
+
+
+@pytest.mark.parametrize("bins", [255, 256])
+def test_two_hot_heads_learn_the_mean(bins):
+    # A uniform head says 0 to rounding, though its outermost bins stand for 5e8.
+    assert abs(float(TwoHot(torch.zeros(bins)).mean)) < 1e-6
+    target = torch.tensor([-40.0, -0.3, 0.0, 0.7, 500.0])
+    sure = TwoHot(two_hot(symlog(target), torch.linspace(-20, 20, bins)).clamp(1e-30).log())
+    # Between two bins the mean is that of their symexps, a little above what went in.
+    torch.testing.assert_close(sure.mean, target, rtol=0.02, atol=0.01)
+    wrong = TwoHot(noise(5, bins))
+    assert (sure.loss(target) < wrong.loss(target)).all() and wrong.loss(target).shape == (5,)

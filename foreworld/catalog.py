@@ -23,10 +23,13 @@ PLANNERS = {
     "mppi": "foreworld.planners.mppi:Mppi",
 }
 
-POLICIES = {
-    "constant": "foreworld.policies.constant:ConstantPolicy",
-    "planned": "foreworld.policies.planned:PlannedPolicy",
+POLICIES = {  # built as (action spec, seed); the last four know the tabletop only
     "random": "foreworld.policies.random:RandomPolicy",
+    "noop": "foreworld.policies.constant:NoopPolicy",
+    "expert": "foreworld.policies.scripted:ExpertPolicy",
+    "noisy": "foreworld.policies.scripted:NoisyExpertPolicy",
+    "play": "foreworld.policies.scripted:PlayPolicy",
+    "mixed": "foreworld.policies.scripted:MixedPolicy",
 }
 
 WORLDS = {  # names of Gymnasium ids; any other id works as it is

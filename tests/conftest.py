@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame draws without a screen
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # also of the commands that tests start
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 import pytest

@@ -6,8 +6,8 @@ What they remember is in a carry that is passed on::
     carry, action = policy.act(carry, step)
 """
 
-from foreworld.policies.constant import ConstantPolicy, noop
+from foreworld.policies.constant import ConstantPolicy, NoopPolicy
 from foreworld.policies.planned import PlannedPolicy
 from foreworld.policies.random import RandomPolicy
 
-__all__ = ["ConstantPolicy", "PlannedPolicy", "RandomPolicy", "noop"]
+__all__ = ["ConstantPolicy", "NoopPolicy", "PlannedPolicy", "RandomPolicy"]

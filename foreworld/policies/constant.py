@@ -1,8 +1,8 @@
-"""Always the same action: the no-op baseline.
+"""Always the same action, and the one that does nothing.
 
-Whatever it scores, the world gives away for nothing::
+What doing nothing scores, the world gives away for free::
 
-    policy = noop(specs["action"])
+    policy = NoopPolicy(specs["action"])
 """
 
 from __future__ import annotations
@@ -28,11 +28,24 @@ class ConstantPolicy:
         return None, np.tile(action, (len(step["is_first"]), *[1] * action.ndim))
 
 
-def noop(action_spec: Spec) -> ConstantPolicy:
+@dataclass(frozen=True)
+class NoopPolicy:
     """Zeros (class 0 where actions are discrete), or the nearest to zero that the bounds allow."""
-    flat = np.zeros(action_spec.width if action_spec.classes is None else len(action_spec.classes))
-    if action_spec.classes is None:
-        low = -np.inf if action_spec.low is None else action_spec.low
-        high = np.inf if action_spec.high is None else action_spec.high
-        flat = np.clip(flat, low, high)
-    return ConstantPolicy(flat.reshape(action_spec.shape).astype(action_spec.dtype))
+
+    action_spec: Spec
+    seed: int = 0  # of no use here: policies in the catalog are all built alike
+
+    @property
+    def action(self) -> np.ndarray:
+        spec = self.action_spec
+        flat = np.zeros(spec.width if spec.classes is None else len(spec.classes))
+        if spec.classes is None:
+            low = -np.inf if spec.low is None else spec.low
+            flat = np.clip(flat, low, np.inf if spec.high is None else spec.high)
+        return flat.reshape(spec.shape).astype(spec.dtype)
+
+    def init(self, num_envs: int) -> None:
+        return None
+
+    def act(self, carry: None, step: Step) -> tuple[None, np.ndarray]:
+        return ConstantPolicy(self.action).act(carry, step)

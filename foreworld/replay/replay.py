@@ -63,9 +63,10 @@ class Replay:
         self._generator = np.random.default_rng(seed)
         self._update()
 
-    def sample(self) -> Batch:
+    def sample(self, length: int | None = None) -> Batch:
         """Tensors [batch_size, length, ...] in the dtypes of the specs; yours to keep and change.
 
+        length: of these windows, when not the usual; there are as many steps in the batch.
         Raises ValueError if there is no episode to draw from.
         """
         self.store.refresh()
@@ -73,12 +74,13 @@ class Replay:
             self._update()
         if not len(self._ids):
             raise ValueError(f"{self.store.path} has no episode to draw from: append one first")
-        lead = (self.batch_size, self.length)
+        length = length or self.length
+        lead = (max(1, self.batch_size * self.length // length), length)
         batch = {k: np.empty((*lead, *shape), dtype) for k, (shape, dtype) in self._layout.items()}
-        pieces = list(self._draw())
+        pieces = list(self._draw(*lead))
         for key, out in batch.items():
-            for id, start, row, time, length in pieces:
-                out[row, time : time + length] = self.store.column(id, key)[start : start + length]
+            for id, start, row, time, size in pieces:
+                out[row, time : time + size] = self.store.column(id, key)[start : start + size]
         return {key: torch.from_numpy(out) for key, out in batch.items()}
 
     def state(self) -> dict[str, Any]:
@@ -103,17 +105,17 @@ class Replay:
         self._lengths = store.lengths[ids - store.table.first_id]
         self._ends = np.cumsum(self._lengths)
 
-    def _draw(self) -> Iterator[Piece]:
+    def _draw(self, rows: int, window: int) -> Iterator[Piece]:
         total = int(self._ends[-1])
-        newest = max(0, total - self.batch_size * self.length)
-        num_recent = self._generator.binomial(self.batch_size, self.recent)
-        for row in range(self.batch_size):
+        newest = max(0, total - rows * window)
+        num_recent = self._generator.binomial(rows, self.recent)
+        for row in range(rows):
             step = int(self._generator.integers(newest if row < num_recent else 0, total))
             time = 0
-            while time < self.length:
+            while time < window:
                 n = int(np.searchsorted(self._ends, step, "right"))
                 left = int(self._ends[n]) - step
-                length = min(left, self.length - time)
+                length = min(left, window - time)
                 yield Piece(int(self._ids[n]), int(self._lengths[n]) - left, row, time, length)
                 time += length
                 # Long episodes follow as often as they hold steps: rows stay equally likely.

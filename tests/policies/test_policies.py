@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from foreworld.outputs import Mse
 from foreworld.planners import Cem, Icem, Mppi, RewardObjective
-from foreworld.policies import ConstantPolicy, PlannedPolicy, RandomPolicy, noop
+from foreworld.policies import ConstantPolicy, NoopPolicy, PlannedPolicy, RandomPolicy
 from foreworld.vocab import Plan, Spec, WorldModel
 
 torch.set_num_threads(1)
@@ -199,9 +199,9 @@ def test_random_needs_bounds():
 def test_noop_is_zero_or_the_nearest_allowed():
     rows = step(np.zeros((3, 2)))
     for spec, expected in ((BOX, [0.0, 2.0]), (MULTI, [0, 0]), (SINGLE, 0)):
-        _, action = noop(spec).act(None, rows)
+        _, action = NoopPolicy(spec).act(None, rows)
         assert action.shape == (3, *spec.shape) and action.dtype == spec.dtype
         assert (action == np.array(expected)).all()
     unbounded = Spec((1,), "float32", "vector")
-    assert noop(unbounded).act(None, rows)[1].tolist() == [[0.0]] * 3
+    assert NoopPolicy(unbounded).act(None, rows)[1].tolist() == [[0.0]] * 3
     assert ConstantPolicy(np.array([1.0, 2.0])).act(None, rows)[1].shape == (3, 2)

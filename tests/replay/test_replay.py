@@ -181,3 +181,10 @@ def test_sampling_costs_milliseconds(tmp_path):
             replay.sample()
             times.append(time.process_time() - start)
     assert np.median(times) < 0.01
+
+
+def test_windows_of_another_length_hold_as_many_steps(store):
+    replay = Replay(store, batch_size=4, length=6)
+    assert replay.sample(1)["place"].shape == (24, 1, 2)
+    assert replay.sample(50)["place"].shape == (1, 50, 2), "at least one"
+    assert replay.sample()["place"].shape == (4, 6, 2)

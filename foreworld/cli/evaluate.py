@@ -1,0 +1,144 @@
+"""Lets a model act in the world it was trained on, beside random, doing nothing and an expert.
+
+foreworld evaluate runs/demo --env task=push
+foreworld evaluate runs/demo --policy icem --episodes 100 --candidates 128
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tyro.conf import Positional
+
+from foreworld.cli.world import Words, read_keywords
+
+if TYPE_CHECKING:
+    from foreworld.run import World
+    from foreworld.vocab import Policy, WorldModel
+
+BASELINES = ("random", "noop", "expert")
+
+
+@dataclass(frozen=True)
+class Args:
+    run: Positional[Path]  # directory of a trained run
+    policy: str = "cem"  # cem, icem, mppi: plan inside the model; or random, noop, expert
+    episodes: int = 50  # held-out starts; those already solved do not count
+    env: Words = ()  # constructor argument of the world, key=value
+    task: str | None = None  # the same as --env task=...
+    horizon: int = 12  # steps planned ahead
+    candidates: int = 256  # action sequences weighed in every iteration
+    iterations: int = 4  # times the search is refined
+    action_block: int = 1  # steps that one decision is held for
+    judge: Literal["reward", "instruction"] = (
+        "reward"  # what plans are for: predicted reward, or the task in words
+    )
+    replan_every: int = 1  # steps between two plans
+    full: bool = False  # go on after a success, so that returns can be measured
+    baselines: bool = True  # also run random, noop and the expert, where there is one
+    seed: int = 0  # of starts (a million further on than training's) and of the search
+    out: Path | None = None  # file for the result; default: RUN/evaluation.json
+    family: str | None = None  # module:Class of the model, where it is not in the catalog
+
+
+def run(args: Args) -> dict[str, Any]:
+    """Print the table and write it with its protocol; returns the same as data."""
+    from foreworld.cli.tables import print_table
+    from foreworld.config import to_dict
+    from foreworld.disk import write_json
+    from foreworld.evaluation import HELD_OUT, compare, provenance
+    from foreworld.evaluation.tables import control_table
+    from foreworld.log import progress
+    from foreworld.run import load, make_stream
+
+    if args.episodes < 1:
+        raise ValueError(f"--episodes {args.episodes}: at least 1")
+    opened = load(args.run, family=args.family)
+    world = _world(opened.world, args)
+    policies = _policies(args, opened.model, world.env)
+    seed = HELD_OUT + args.seed
+    with progress("evaluating", len(policies) * args.episodes) as advance:
+        done: dict[str, int] = {}
+
+        def tell(name: str, count: int, total: int) -> None:
+            advance(count - done.get(name, 0), f"{name} {count}/{total}")
+            done[name] = count
+
+        scores = compare(
+            policies,
+            partial(make_stream, world),
+            args.episodes,
+            seed,
+            "success",
+            not args.full,
+            tell,
+        )
+    columns, rows = control_table(scores)
+    print_table(f"{world.env}, {args.episodes} held-out starts", columns, rows)
+    result = {
+        "scores": {name: score.to_json() for name, score in scores.items()},
+        "protocol": {
+            **{k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()},
+            "world": to_dict(world),
+            "first_seed": seed,
+            "step": opened.step,
+        },
+        "provenance": provenance(),
+    }
+    out = args.out or args.run / "evaluation.json"
+    write_json(out, result)
+    print(out)
+    return result
+
+
+def _world(world: World | None, args: Args) -> World:
+    """The run's world with what the command line asks to be different."""
+    if world is None:
+        raise ValueError(
+            f"{args.run} was trained on episodes alone: run.json names no world to act in. "
+            "Collect with: foreworld collect WORLD, and train on that"
+        )
+    wishes = [*args.env, *([f"task={args.task}"] if args.task else [])]
+    return replace(world, env_kwargs={**world.env_kwargs, **read_keywords(wishes)})
+
+
+def _policies(args: Args, model: WorldModel, env_id: str) -> dict[str, Policy]:
+    """The policy in question first, then the baselines."""
+    from foreworld import catalog
+    from foreworld.errors import unknown
+
+    baselines = [b for b in BASELINES if b != "expert" or _has_expert(env_id)]
+    valid = (*catalog.PLANNERS, *baselines)
+    if args.policy not in valid:
+        raise unknown(f"policy for {env_id}", args.policy, valid)
+    names = [args.policy, *(b for b in baselines if args.baselines and b != args.policy)]
+    return {name: _policy(name, args, model) for name in names}
+
+
+def _has_expert(env_id: str) -> bool:
+    from foreworld import catalog
+
+    return "expert" in catalog.POLICIES and env_id in catalog.WORLDS.values()
+
+
+def _policy(name: str, args: Args, model: WorldModel) -> Policy:
+    from foreworld import catalog
+    from foreworld.planners import RewardObjective
+    from foreworld.policies import PlannedPolicy
+    from foreworld.policies.instructed import InstructedPolicy
+
+    if name not in catalog.PLANNERS:
+        return catalog.resolve(catalog.POLICIES, name)(model.specs["action"], args.seed)
+    planner = catalog.resolve(catalog.PLANNERS, name)(
+        horizon=args.horizon,
+        num_candidates=args.candidates,
+        num_elites=max(2, args.candidates // 8),
+        iterations=args.iterations,
+        action_block=args.action_block,
+    )
+    if args.judge == "instruction":
+        return InstructedPolicy(model, planner, args.replan_every, args.seed)
+    return PlannedPolicy(model, planner, RewardObjective(), args.replan_every, args.seed)

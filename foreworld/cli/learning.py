@@ -1,0 +1,123 @@
+"""Wires a run together: model, replay, loop, and where wanted a world that is still explored.
+
+begin(path, family, ...)          writes run.json
+learn(path, model, store, ...)    trains, and writes metrics and checkpoints; goes on where one is
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from foreworld import catalog, config
+from foreworld.checkpoint import latest, load_checkpoint
+from foreworld.cli.collect import fresh_seed
+from foreworld.episodes import EpisodeStore
+from foreworld.errors import unknown
+from foreworld.log import make_logger
+from foreworld.planners import Cem, RewardObjective
+from foreworld.policies import PlannedPolicy
+from foreworld.policies.exploring import ExploringPolicy
+from foreworld.replay import Replay
+from foreworld.run import World, make_stream, save
+from foreworld.training import Budget, Collector, LoopConfig, Trainer
+from foreworld.vocab import WorldModel
+
+PLANNER = Cem(horizon=12, num_candidates=64, num_elites=8, iterations=3)  # while exploring
+REPLAN_EVERY = 2
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a run learns: kept in run.json, so that it can be gone on with."""
+
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    steps: int | None = None
+    budget_s: float | None = None
+    seed: int = 0  # of weights, batches and worlds
+    policy: str | None = None  # who collects first; None: the episodes came from elsewhere
+    prefill: int = 0  # steps collected before training
+    train_ratio: float | None = None  # steps replayed for each one collected; None: none are
+    num_envs: int = 8
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(self.steps, self.budget_s)
+
+
+def overrides(family: str, presets: Sequence[str], assignments: Sequence[str]) -> dict[str, Any]:
+    """The config of a family: its presets laid over each other, then key=value texts."""
+    model_class = catalog.resolve(catalog.FAMILIES, family)
+    known = getattr(sys.modules[model_class.__module__], "PRESETS", {})
+    data: dict[str, Any] = {}
+    for name in presets:
+        if name not in known:
+            raise unknown(f"preset of {family}", name, known)
+        data = _laid_over(data, known[name])
+    chosen = config.from_dict(model_class.Config, data)
+    return config.to_dict(config.override(chosen, assignments))
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _laid_over(merged[key], value) if nested else value
+    return merged
+
+
+def learn(
+    path: Path,
+    model: WorldModel,
+    store: EpisodeStore,
+    learning: Learning,
+    world: World | None = None,
+    log: Sequence[str] = ("jsonl",),
+) -> bool:
+    """Train a run to the end of its budget, from its newest checkpoint on; False: interrupted.
+
+    store: open for appending where a world is explored. Only its training episodes are learned
+    from. Raises Diverged.
+    """
+    newest = latest(path / "checkpoints")
+    checkpoint = load_checkpoint(newest) if newest else None
+    step = checkpoint.step if checkpoint else 0
+    loop = learning.loop
+    torch.manual_seed(learning.seed)
+    replay = Replay(store, lambda s: s.split()[0], loop.batch_size, loop.length, learning.seed)
+    grow = _explorer(model, store, learning, world) if learning.train_ratio and world else None
+    with make_logger(log, path, config.flatten(config.to_dict(loop)), after=step) as logger:
+        trainer = Trainer(model, replay, learning.budget, loop, logger, partial(save, path), grow)
+        if checkpoint:
+            trainer.restore(checkpoint)
+        return trainer.train()
+
+
+def _explorer(
+    model: WorldModel, store: EpisodeStore, learning: Learning, world: World
+) -> Callable[[int], None]:
+    """Collects with plans of the model that is being trained."""
+    assert learning.policy is not None and learning.train_ratio is not None
+    seed = fresh_seed(store, learning.num_envs, learning.seed)
+    stream = make_stream(world, learning.num_envs, seed)
+    spec = stream.specs["action"]
+    planned = PlannedPolicy(model, PLANNER, RewardObjective(), REPLAN_EVERY, seed)
+    first = catalog.resolve(catalog.POLICIES, learning.policy)(spec, seed)
+    steps = learning.loop.batch_size * learning.loop.length
+    policy = ExploringPolicy(planned, first, spec, seed=seed)
+    return Collector(stream, store, policy, steps, learning.train_ratio).grow
+
+
+def device_named(name: str) -> torch.device:
+    """auto: CUDA where there is some. Raises ValueError for CUDA where there is none."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: PyTorch finds no CUDA device here; leave --device out")
+    return torch.device(name)

@@ -1,0 +1,64 @@
+"""Tables for people: what specs say, and what a dict holds.
+
+print_specs("CartPole-v1", stream.specs)
+print_facts("runs/demo", {"step": 1200, "family": "rssm"})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from foreworld.vocab import Spec
+
+
+def print_specs(title: str, specs: Mapping[str, Spec]) -> None:
+    """One row a key: its kind, shape, dtype, bounds and unit."""
+    rows = [
+        (key, spec.kind, _shape(spec), spec.dtype, _bounds(spec), _note(spec))
+        for key, spec in specs.items()
+    ]
+    print_table(title, ("key", "kind", "shape", "dtype", "bounds", ""), rows)
+
+
+def print_facts(title: str, facts: Mapping[str, Any]) -> None:
+    """One row a fact, nested ones as dotted keys are up to the caller."""
+    print_table(title, ("", ""), [(key, _text(value)) for key, value in facts.items()])
+
+
+def print_table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    headed = any(columns)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=headed)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False).print(table)
+
+
+def _shape(spec: Spec) -> str:
+    return " × ".join(map(str, spec.shape)) or "one number"
+
+
+def _bounds(spec: Spec) -> str:
+    if spec.classes:
+        return f"{', '.join(map(str, spec.classes))} values"
+    low, high = _text(spec.low), _text(spec.high)
+    return "" if spec.low is None and spec.high is None else f"{low or '-∞'} … {high or '∞'}"
+
+
+def _note(spec: Spec) -> str:
+    words = (spec.unit, None if spec.observed else "target: only training sees it")
+    return ", ".join(word for word in words if word)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(_text, value)) if isinstance(value, (list, tuple)) else str(value)

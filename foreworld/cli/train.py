@@ -1,0 +1,232 @@
+"""Learns a world model from a store of episodes, or from a world that it collects them in.
+
+foreworld train episodes --run runs/mine --budget 5m
+foreworld train tabletop --run runs/table --env task=push --budget 30m --set deter=512
+foreworld train Pendulum-v1 --run runs/pendulum --pixels --steps 5000 --train-ratio 64
+foreworld train --run runs/mine --resume
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import OmitArgPrefixes, Positional, arg
+
+from foreworld.cli.world import WorldArgs, make_world, usual_policy
+
+if TYPE_CHECKING:
+    from foreworld.cli.learning import Learning
+    from foreworld.run import World
+    from foreworld.vocab import Specs, WorldModel
+
+Data = Annotated[str | None, arg(metavar="DATA_OR_WORLD"), Positional]
+RESUMED = (
+    "run",
+    "data",
+    "resume",
+    "family",
+    "train",
+    "steps",
+    "budget",
+    "device",
+    "threads",
+    "log",
+)
+
+
+@dataclass(frozen=True)
+class Args:
+    run: Path  # directory for everything that this training makes
+    data: Data = None  # a store of episodes, or a world: tabletop, or any Gymnasium id
+    family: str = "rssm"  # a name from the catalog, or module:Class, or file.py:Class
+    preset: tuple[str, ...] = ()  # of the family; several are laid over each other
+    set: tuple[str, ...] = ()  # of the model's config: deter=512 codec.channels=24
+    train: tuple[str, ...] = ()  # of the loop's config: optimiser.lr=1e-3 batch_size=32
+    steps: int | None = None  # gradient steps, those before a --resume included
+    budget: str | None = None  # training time: 90s, 5m, 1h30m; beside --steps, what ends first
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: CUDA where there is some
+    threads: int | None = None  # of the CPU; default: 2 where that is faster just now, else 1
+    prefill: int = 20_000  # steps collected in a world before training
+    policy: str | None = None  # who collects them; default: mixed on the tabletop, else random
+    train_ratio: float | None = None  # go on collecting, with plans: steps replayed for each step
+    num_envs: int = 8  # parallel worlds
+    seed: int = 0  # of weights, batches and worlds
+    log: tuple[str, ...] = ("jsonl",)  # also: console, tensorboard, wandb, mlflow, trackio
+    resume: bool = False  # go on from the newest checkpoint of --run
+    seen: OmitArgPrefixes[WorldArgs] = WorldArgs()  # how the world is made and seen
+
+
+def run(args: Args) -> dict[str, Any]:
+    """Train, and print where the run stands; returns the same as data."""
+    from foreworld.cli.learning import device_named, learn
+    from foreworld.episodes import EpisodeStore
+    from foreworld.run import read_document
+    from foreworld.training.threads import keep_memory, set_threads
+
+    set_threads(args.threads)
+    keep_memory()
+    device = device_named(args.device)
+    model, learning, world = _resumed(args) if args.resume else _begun(args)
+    elsewhere = read_document(args.run)["episodes"]
+    if elsewhere is None:
+        assert world is not None
+        store = _explored(args.run, model.specs, learning, world)
+    else:
+        store = EpisodeStore.open(elsewhere)
+    with store:
+        complete = learn(args.run, model.to(device), store, learning, world, args.log)
+    result = _standing(args.run) | {"complete": complete}
+    _tell(args.run, result)
+    if not complete:
+        raise KeyboardInterrupt
+    return result
+
+
+def _begun(args: Args) -> tuple[WorldModel, Learning, World | None]:
+    """A new run: checked, built and described on disk."""
+    from foreworld.cli.learning import overrides
+    from foreworld.config import to_dict
+    from foreworld.run import build, describe
+
+    if args.run.exists() and (not args.run.is_dir() or any(args.run.iterdir())):
+        raise ValueError(
+            f"{args.run} is there already: --resume goes on with it, another --run begins anew"
+        )
+    specs, world, store = _source(args)
+    learning = _learning(args, None if store else args.policy or usual_policy(_known(world)))
+    data = overrides(args.family, args.preset, args.set)
+    model = build(args.family, specs, data, args.seed)
+    describe(args.run, args.family, model, world, to_dict(learning), store)
+    return model, learning, world
+
+
+def _source(args: Args) -> tuple[Specs, World | None, Path | None]:
+    """What the model gets to see, how it was made, and the store if there is one already."""
+    from foreworld.cli.collect import look
+    from foreworld.episodes import EpisodeStore
+    from foreworld.run import read_world
+    from foreworld.streams.registry import find_spec
+
+    if args.data is None:
+        raise ValueError(
+            "what to learn from? Name a store of episodes or a world, as in: "
+            f"foreworld train tabletop --run {args.run} --budget 5m"
+        )
+    path = Path(args.data)
+    if path.is_dir():
+        store = EpisodeStore.open(path)
+        if not len(store):
+            raise ValueError(f"{path} holds no episode yet: foreworld collect WORLD --out {path}")
+        return store.specs, read_world(path), path
+    world = make_world(args.data, args.seen)
+    try:
+        find_spec(world.env)
+    except ValueError as error:
+        raise ValueError(f"there is no directory {args.data}; as a world: {error}") from error
+    return look(world, args.policy or usual_policy(world)), world, None
+
+
+def _learning(args: Args, policy: str | None) -> Learning:
+    """The settings to keep. Raises ValueError for those that make no sense."""
+    from foreworld.cli.learning import Learning
+    from foreworld.config import override
+    from foreworld.training import LoopConfig, parse_duration
+
+    if policy is None and args.train_ratio is not None:
+        raise ValueError("--train-ratio explores a world; this is a store: name the world instead")
+    learning = Learning(
+        override(LoopConfig(), args.train),
+        args.steps,
+        parse_duration(args.budget) if args.budget else None,
+        args.seed,
+        policy,
+        args.prefill if policy else 0,
+        args.train_ratio,
+        args.num_envs,
+    )
+    learning.budget  # noqa: B018 (raises where there is none)
+    return learning
+
+
+def _resumed(args: Args) -> tuple[WorldModel, Learning, World | None]:
+    """A run that is there, with a new budget or a changed loop where the flags say so."""
+    from foreworld.cli.learning import Learning
+    from foreworld.config import from_dict, override, to_dict
+    from foreworld.run import World, describe, read_document, restore_model
+    from foreworld.training import parse_duration
+
+    given = [f.name for f in fields(args) if getattr(args, f.name) != _default(f.name)]
+    for name in given:
+        if name not in RESUMED:
+            raise ValueError(
+                f"--resume goes on as run.json says: leave out --{name.replace('_', '-')}, or "
+                "begin anew with another --run"
+            )
+    document = read_document(args.run)
+    model = restore_model(document, args.family if "family" in given else None)
+    learning = from_dict(Learning, document["training"])
+    if args.steps or args.budget:
+        seconds = parse_duration(args.budget) if args.budget else None
+        learning = replace(learning, steps=args.steps, budget_s=seconds)
+    learning = replace(learning, loop=override(learning.loop, args.train))
+    world = from_dict(World, document["world"]) if document["world"] else None
+    family, store = document["family"], document["episodes"]
+    describe(args.run, family, model, world, to_dict(learning), store)
+    return model, learning, world
+
+
+def _default(name: str) -> Any:
+    return getattr(Args, name, None)
+
+
+def _known(world: World | None) -> World:
+    assert world is not None
+    return world
+
+
+def _explored(run: Path, specs: Specs, learning: Learning, world: World) -> Any:
+    """The run's own store, filled before training; a run that has trained keeps what it has."""
+    from foreworld.checkpoint import latest
+    from foreworld.cli.collect import fill, open_store
+
+    store = open_store(run / "episodes", specs, world)
+    if latest(run / "checkpoints") is None:
+        try:
+            assert learning.policy is not None
+            fill(store, world, learning.policy, learning.prefill, learning.num_envs, learning.seed)
+        except BaseException:
+            store.close()
+            raise
+    return store
+
+
+def _standing(run: Path) -> dict[str, Any]:
+    """Where a run stands: updates, seconds and last losses."""
+    from foreworld.checkpoint import latest, load_checkpoint
+    from foreworld.log import read_jsonl
+
+    newest = latest(run / "checkpoints")
+    assert newest is not None
+    metrics = run / "metrics.jsonl"
+    records = read_jsonl(metrics) if metrics.exists() else []
+    last = records[-1] if records else {}
+    return {
+        "run": str(run),
+        "updates": load_checkpoint(newest, []).step,
+        "seconds": last.get("elapsed_s"),
+        "losses": {k: v for k, v in last.items() if k.startswith("loss")},
+        "checkpoint": str(newest),
+    }
+
+
+def _tell(run: Path, result: dict[str, Any]) -> None:
+    from foreworld.cli.tables import print_facts
+
+    facts = {k: v for k, v in result.items() if k not in ("losses", "complete", "run")}
+    print_facts(str(run), facts | result["losses"])
+    if result["complete"]:
+        print(f"see what it imagines: foreworld imagine {run}")
+    else:
+        print(f"go on with it: foreworld train --run {run} --resume")

@@ -1,0 +1,179 @@
+"""A run: one directory with everything that one training made, and the door to its model.
+
+    runs/demo/
+      run.json          family, world, specs, model config, training config
+      metrics.jsonl     what training logged
+      episodes/         what was collected, with world.json (absent where a store elsewhere serves)
+      checkpoints/      see `foreworld.checkpoint`; the newest complete one is loaded
+      report.html       what the demo or an evaluation wrote
+
+`load("runs/demo").model` is a `WorldModel`; `make_stream(run.world, 8, seed=0)` is its world.
+Nothing that the files name is ever run: the family is looked up in the catalog, and a family of
+your own must be named by you again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from foreworld import catalog, config
+from foreworld.checkpoint import latest, load_checkpoint, read_manifest, save_checkpoint
+from foreworld.disk import write_json
+from foreworld.streams import GymStream
+from foreworld.vocab import Spec, Specs, WorldModel
+
+KEEP = 2  # checkpoints of a run that stay on disk
+
+
+@dataclass(frozen=True)
+class World:
+    """How the steps were made, so that they can be made again: arguments of `GymStream`."""
+
+    env: str  # a Gymnasium id
+    env_kwargs: dict[str, Any] = field(default_factory=dict)
+    image_size: int | None = 64
+    frame_skip: int = 1
+    pixels: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """An opened run directory."""
+
+    path: Path
+    model: WorldModel
+    world: World | None
+    step: int  # gradient steps behind the loaded weights
+    document: Mapping[str, Any]  # run.json
+
+    @property
+    def store_path(self) -> Path:
+        return Path(self.document.get("episodes") or self.path / "episodes")
+
+
+def make_stream(world: World, num_envs: int, seed: int) -> GymStream:
+    """The world as rows of `num_envs` parallel ones; number i starts from seed + i."""
+    return GymStream(
+        world.env,
+        num_envs,
+        seed,
+        image_size=world.image_size,
+        frame_skip=world.frame_skip,
+        pixels=world.pixels,
+        env_kwargs=world.env_kwargs,
+    )
+
+
+def write_world(store: str | Path, world: World) -> None:
+    """Note beside a store's manifest how its episodes were made.
+
+    Raises ValueError if episodes of another world are there.
+    """
+    there = read_world(store)
+    if there is not None and there != world:
+        changes = (f"{k} {b!r}, not {a!r}" for k, (a, b) in config.diff(there, world).items())
+        raise ValueError(
+            f"{store} holds episodes of another world; asked for: {'; '.join(changes)}. "
+            "Keep them apart: give this one a directory of its own"
+        )
+    write_json(Path(store) / "world.json", config.to_dict(world))
+
+
+def read_world(store: str | Path) -> World | None:
+    """How a store's episodes were made; None where nobody noted it."""
+    file = Path(store) / "world.json"
+    return config.load(World, file) if file.exists() else None
+
+
+def build(family: str, specs: Specs, overrides: Mapping[str, Any], seed: int = 0) -> WorldModel:
+    """A new model of a family (catalog name or `module:Class`).
+
+    overrides: what differs from its default config.
+    """
+    model_class = catalog.resolve(catalog.FAMILIES, family)
+    torch.manual_seed(seed)
+    return model_class(specs, config.from_dict(model_class.Config, overrides))
+
+
+def describe(
+    path: str | Path,
+    family: str,
+    model: WorldModel,
+    world: World | None,
+    training: Mapping[str, Any],
+    episodes: str | Path | None = None,
+) -> None:
+    """Write run.json. episodes: a store outside the run that it was trained on."""
+    document = {
+        "family": family,
+        "config": config.to_dict(model.config),
+        "specs": {k: s.to_json() for k, s in model.specs.items()},
+        "world": config.to_dict(world) if world else None,
+        "training": dict(training),
+        "episodes": str(Path(episodes).absolute()) if episodes else None,
+    }
+    write_json(Path(path) / "run.json", document)
+
+
+def read_document(path: str | Path) -> dict[str, Any]:
+    """run.json of a run directory. Raises ValueError where there is none."""
+    file = Path(path) / "run.json"
+    if not file.exists():
+        raise ValueError(
+            f"{path} is not a run: it has no run.json; make one with: foreworld train --run {path}"
+        )
+    return json.loads(file.read_text())
+
+
+def save(
+    path: str | Path,
+    arrays: Mapping[str, Mapping[str, Tensor]],
+    documents: Mapping[str, Any],
+    step: int,
+) -> Path:
+    """Write a checkpoint of what `Trainer.state` gives into a run; the last few are kept."""
+    name = f"{step:012d}"
+    return save_checkpoint(
+        Path(path) / "checkpoints" / name, arrays=arrays, documents=documents, step=step, keep=KEEP
+    )
+
+
+def load(path: str | Path, device: str = "cpu", family: str | None = None) -> Run:
+    """Open a run with its newest complete checkpoint, ready to imagine (eval mode, no gradients).
+
+    family: needed for models outside the catalog, because nothing that a file names is run.
+    """
+    path = Path(path)
+    document = read_document(path)
+    model = restore_model(document, family)
+    newest = latest(path / "checkpoints")
+    if newest is None:
+        raise ValueError(
+            f"{path} has no complete checkpoint yet; train it: foreworld train --run {path}"
+        )
+    averaged = "average.safetensors" in read_manifest(newest)["files"]
+    weights = "average" if averaged else "model"  # averaged weights foretell better
+    checkpoint = load_checkpoint(newest, [weights])
+    model.load_state_dict(checkpoint.arrays[weights])
+    model.requires_grad_(False).eval().to(device)
+    world = config.from_dict(World, document["world"]) if document["world"] else None
+    return Run(path, model, world, checkpoint.step, document)
+
+
+def restore_model(document: Mapping[str, Any], family: str | None = None) -> WorldModel:
+    """The model that run.json describes, with fresh weights."""
+    name = family or document["family"]
+    if family is None and name not in catalog.FAMILIES:
+        raise ValueError(
+            f"this run's family {name!r} is not in the catalog, and names in files are not run; "
+            f"if you trust it, say so: --family {name}"
+        )
+    specs = {k: Spec.from_json(v) for k, v in document["specs"].items()}
+    return build(name, specs, document["config"])

@@ -1,0 +1,148 @@
+"""The loop keeps its promises: phases, modes, guards, and going on as if nothing had happened."""
+
+import signal
+
+import pytest
+import torch
+
+from foreworld.checkpoint import Checkpoint
+from foreworld.log import Logger
+from foreworld.training import Diverged, OptimiserConfig
+
+
+class Lines:
+    """A sink that keeps what is logged."""
+
+    def __init__(self):
+        self.lines = []
+
+    def write(self, step, scalars):
+        self.lines.append((step, dict(scalars)))
+
+    def close(self):
+        pass
+
+
+def weights(trainer):
+    return {k: v.clone() for k, v in trainer.model.state_dict().items()}
+
+
+def same(one, other):
+    return all(torch.equal(one[k], other[k]) for k in one)
+
+
+def last_checkpoint(trainer):
+    step, arrays, documents = trainer.save[-1]
+    return Checkpoint(arrays, documents, {"step": step})
+
+
+def test_phases_run_in_order_with_their_shares(make_trainer):
+    trainer = make_trainer(8)
+    trainer.model.eval()
+    assert trainer.train()
+    names = [name for name, _, _ in trainer.model.seen]
+    assert names == ["early"] * 2 + ["late"] * 6
+    assert all(training for _, training, _ in trainer.model.seen), "train mode"
+    shapes = {name: shape for name, _, shape in trainer.model.seen}
+    assert shapes == {"early": (12, 1), "late": (3, 4)}
+
+
+def test_phases_freeze_what_they_do_not_train(make_trainer):
+    trainer = make_trainer(8)
+    before, middle = weights(trainer), {}
+
+    def grow(updates):
+        if updates == 2:
+            middle.update(weights(trainer))
+
+    trainer.grow = grow
+    trainer.train()
+    after = weights(trainer)
+    assert not torch.equal(before["first.weight"], middle["first.weight"])
+    assert torch.equal(before["second.weight"], middle["second.weight"])
+    assert torch.equal(middle["first.weight"], after["first.weight"])
+    assert not torch.equal(middle["second.weight"], after["second.weight"])
+
+
+@pytest.mark.parametrize("at", [1, 2, 5])  # in the first phase, between the two, in the second
+def test_resuming_equals_not_stopping(make_trainer, at):
+    config = {"optimiser": OptimiserConfig(warmup=3, ema=0.9)}
+    whole = make_trainer(8, **config)
+    assert whole.train()
+
+    def stop(updates):
+        if updates == at:
+            signal.raise_signal(signal.SIGINT)
+
+    stopped = make_trainer(8, stop, **config)
+    assert not stopped.train()
+    checkpoint = last_checkpoint(stopped)
+    assert checkpoint.step == at + 1, "the update in progress is finished first"
+    resumed = make_trainer(8, **config)
+    torch.manual_seed(99)
+    resumed.restore(checkpoint)
+    assert resumed.train()
+    assert same(weights(whole), weights(resumed))
+    average = [last_checkpoint(t).arrays["average"] for t in (whole, resumed)]
+    assert same(*average) and not same(average[0], weights(whole))
+
+
+def test_a_finished_run_stays_as_it_is_or_goes_on(make_trainer):
+    done = make_trainer(8)
+    done.train()
+    again = make_trainer(8)
+    again.restore(last_checkpoint(done))
+    assert again.train() and again.save == [], "nothing to do, nothing to write"
+    assert same(weights(done), weights(again))
+    more = make_trainer(12)
+    more.restore(last_checkpoint(done))
+    assert more.train()
+    assert more.progress.updates == 12 and {n for n, *_ in more.model.seen} == {"late"}
+
+
+@pytest.mark.parametrize(
+    ("poison", "says"), [(1, "nothing was saved yet"), (6, "update 4 is good")]
+)
+def test_training_stops_where_a_loss_is_not_finite(make_trainer, poison, says):
+    trainer = make_trainer(8)
+    trainer.model.poison = poison
+
+    def grow(updates):
+        if updates == 4:
+            trainer._save()
+
+    trainer.grow = grow
+    with pytest.raises(Diverged, match=rf"update {poison}: x is not finite; .*{says}"):
+        trainer.train()
+    assert len(trainer.save) == (poison > 4)
+    for _, arrays, _ in trainer.save:
+        assert all(v.isfinite().all() for v in arrays["model"].values())
+
+
+def test_what_is_logged(make_trainer):
+    sink = Lines()
+    trainer = make_trainer(
+        8, logger=Logger([sink]), log_every=4, optimiser=OptimiserConfig(warmup=1)
+    )
+    trainer.train()
+    assert [step for step, _ in sink.lines] == [1, 4, 8]
+    assert {"loss/x", "loss", "gradient_norm", "lr", "elapsed_s"} <= sink.lines[0][1].keys()
+    assert sink.lines[0][1]["lr"] == pytest.approx(1e-3)
+    assert sink.lines[1][1]["lr"] > sink.lines[2][1]["lr"] > 0
+
+
+def test_checkpoints_are_written_now_and_then(make_trainer):
+    trainer = make_trainer(4, checkpoint_every_s=0.0)
+    trainer.train()
+    assert [step for step, *_ in trainer.save] == [1, 2, 3, 4]
+
+
+def test_asking_twice_is_an_order(make_trainer):
+    def grow(updates):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        make_trainer(8, grow).train()
+    assert signal.getsignal(signal.SIGINT) is before

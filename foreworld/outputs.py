@@ -150,7 +150,7 @@ class TwoHot:
     @property
     def mean(self) -> Tensor:
         # The expectation is taken between the symexp'd bins. Adding the positive and the negative
-        # half apart keeps a uniform head at exactly 0 (dreamerv3 `outs.py` does the same).
+        # half apart keeps a uniform head at 0 but for rounding (dreamerv3 `outs.py` does the same).
         weighted = self.logits.softmax(-1) * symexp(self._bins())
         half = weighted.shape[-1] // 2
         ends = weighted[..., :half].flip(-1) + weighted[..., -half:]

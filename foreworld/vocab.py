@@ -116,7 +116,7 @@ class Prediction(Protocol):
 
 
 class Loss(NamedTuple):
-    """What `loss` returns: named losses [B, T] (or [B]) and states [N] to imagine from."""
+    """Losses by name, one or two dims, and states [N] to imagine from."""
 
     losses: dict[str, Tensor]
     starts: State

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,11 +26,12 @@ from foreworld.families.codec import (
     Heads,
     Instructed,
     action_vector,
-    head_targets,
     zero_action,
 )
 from foreworld.families.latents import CategoricalLatent, GaussianLatent
+from foreworld.families.rssm_presets import PRESETS as PRESETS
 from foreworld.families.scales import Scales
+from foreworld.families.scoring import score, some_instants
 from foreworld.nn.mlp import mlp, scale_output
 from foreworld.nn.recurrent import GruCell
 from foreworld.vocab import (
@@ -57,7 +58,7 @@ class RssmConfig:
     unimix: float = 0.01  # share of uniform mixed into every categorical
     min_std: float = 0.03  # smallest standard deviation of a Gaussian latent
     free_nats: float = 1.0  # KL below this is not worth reducing
-    kl_dynamics: float = 1.0  # weight of moving the prior to the posterior
+    kl_dynamics: float = 0.1  # weight of moving the prior to the posterior
     kl_representation: float = 0.02  # weight of moving the posterior to the prior
     overshoot: int = 4  # steps imagined in training with losses on every cheap head; 0: none
     overshoot_starts: int = 4  # instants of each window from which those steps begin
@@ -159,10 +160,9 @@ class Rssm(WorldModel):
             return [Phase("world", self.loss)]
         dynamics = ("inward", "cell", "prior", "posterior", "instructed", "predictor")
         return [
-            Phase(
-                "frames", self.see, share, rate=2.0, length=1
-            ),  # as many scenes as a batch can hold
-            Phase("dynamics", self.loss, 1 - share, dynamics if self.config.freeze else None),
+            Phase("frames", self.see, share, rate=2.0, length=1),  # as many scenes as fit
+            # Slowly: at three times this rate divergence and every head get worse, not better.
+            Phase("dynamics", self.loss, 1 - share, dynamics if self.config.freeze else None, 0.3),
         ]
 
     def see(self, batch: Batch) -> Loss:
@@ -220,30 +220,12 @@ class Rssm(WorldModel):
     def _head_losses(self, states: RssmState, batch: Batch) -> dict[str, Tensor]:
         """Losses of all heads on states [B, T, ...], images on a random share of them."""
         cheap = [h for h in self.heads if h not in self._images]
-        losses = self._score(states, batch, cheap)
+        losses = score(self.predict, states, batch, cheap)
         if self._images:
-            chosen, truth = self._pick(states, {k: batch[k] for k in self._images})
-            losses |= self._score(chosen, truth, self._images)
+            images = {k: batch[k] for k in self._images}
+            chosen, truth = some_instants(states, images, self.config.decode)
+            losses |= score(self.predict, chosen, truth, self._images)
         return losses
-
-    def _score(self, states: RssmState, batch: Batch, heads: Sequence[str]) -> dict[str, Tensor]:
-        """Losses [B, T] of what heads say about states [B, T, ...]."""
-        lead = states.deter.shape[:2]
-        targets = head_targets(batch, heads)
-        said = self.predict(map_state(lambda x: x.flatten(0, 1), states), heads) if heads else {}
-        return {h: p.loss(targets[h].flatten(0, 1)).unflatten(0, lead) for h, p in said.items()}
-
-    def _pick(self, inputs: RssmState, truth: Batch) -> tuple[RssmState, dict[str, Tensor]]:
-        """A random share of the instants [B, T], as [B', 1]: neighbours teach nearly the same, and
-        decoding them all would cost more than everything else."""
-        count = inputs.deter.shape[0] * inputs.deter.shape[1]
-        share = self.config.decode
-        chosen = torch.randperm(count, device=self.device)[: max(1, round(share * count))]
-
-        def pick(x: Tensor) -> Tensor:
-            return x.flatten(0, 1)[chosen].unsqueeze(1)
-
-        return map_state(pick, inputs), {k: pick(v) for k, v in truth.items()}
 
     def _overshoot(self, states: RssmState, batch: Batch) -> dict[str, Tensor]:
         """Head losses of short imagined futures, against what really came (PlaNet, section 4).
@@ -253,7 +235,11 @@ class Rssm(WorldModel):
         """
         steps = self.config.overshoot
         size, length = batch["is_first"].shape
-        assert length > steps, f"windows of {length} steps are too short to overshoot by {steps}"
+        if length <= steps:
+            raise ValueError(
+                f"windows of {length} steps are too short to overshoot by {steps}: "
+                f"--train length={steps + 4}, or --set overshoot={max(length - 2, 0)}"
+            )
         starts = torch.randint(
             length - steps, (size, self.config.overshoot_starts), device=self.device
         )
@@ -266,7 +252,7 @@ class Rssm(WorldModel):
         truth = {k: v[:, 1:] for k, v in window.items()}
         heads = [h for h in self.heads if h not in self._images]
         alive = 1 - truth["is_first"].float().cummax(1).values
-        scores = self._score(futures, truth, heads)
+        scores = score(self.predict, futures, truth, heads)
         return {f"overshoot_{h}": (loss * alive).mean(1) for h, loss in scores.items()}
 
     # -- parts -------------------------------------------------------------------------------------
@@ -303,23 +289,3 @@ class Rssm(WorldModel):
         posterior = self.look(embed) + self.posterior(torch.cat([deter, embed], -1))
         stoch = self.latent.draw(posterior, noise)
         return RssmState(deter, stoch, state.context, torch.zeros_like(state.action)), posterior
-
-
-# What the papers do not have: a phase of single frames, residual priors, keypoints, overshooting.
-_PAPER = {"see": 0.0, "residual": False, "overshoot": 0, "decode": 1.0}
-_PLANET = _PAPER | {"deter": 200, "hidden": 200, "stoch": 30, "min_std": 0.1, "free_nats": 3.0,
-                    "kl_representation": 1.0, "codec": {"keypoints": 0}}  # fmt: skip
-_CATEGORICAL = _PAPER | {"latent": "categorical", "stoch": 32, "classes": 32}
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "planet": _PLANET,
-    "dreamer_v1": _PLANET,
-    "dreamer_v2": _CATEGORICAL
-    | {"deter": 600, "hidden": 600, "free_nats": 0.0, "unimix": 0.0, "kl_dynamics": 0.8,
-       "kl_representation": 0.2, "codec": {"keypoints": 0}},
-    "dreamer_v3": _CATEGORICAL
-    | {"deter": 1024, "blocks": 8, "kl_representation": 0.1,
-       "codec": {"keypoints": 0, "reward": "two_hot"}},
-    "debug": {"deter": 16, "stoch": 4, "classes": 4, "hidden": 16,
-              "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
-}  # fmt: skip

@@ -69,12 +69,8 @@ class Tabletop(gymnasium.Env[dict[str, Any], np.ndarray]):
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": things.CONTROL_HZ}
     FACTS = things.FACTS
     FACTORS = FACTORS
-    # Entries of `info` worth recording: what a model may learn to predict and never gets to see.
-    targets = {
-        "facts": Box(-1.0, 1.0, (len(things.FACTS),), np.float32),
-        "success": Box(0.0, 1.0, (), np.float32),
-        "cost": Box(0.0, 1.0, (), np.float32),
-    }
+    # Entries of `info` that are recorded: a model may learn to predict them and never sees them.
+    targets = {"facts": Box(-1, 1, (len(FACTS),)), "success": Box(0, 1, ()), "cost": Box(0, 1, ())}
 
     def __init__(
         self,

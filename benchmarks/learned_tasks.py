@@ -1,7 +1,7 @@
 """What planning inside a trained model achieves, from collecting to scores, by the commands alone.
 
 python benchmarks/learned_tasks.py push        300,000 steps, 30 minutes of training, 100 starts
-python benchmarks/learned_tasks.py pendulum    16,000 steps, 4 minutes of training, 20 starts
+python benchmarks/learned_tasks.py pendulum    20,000 steps, 4 minutes of training, 20 starts
 python benchmarks/learned_tasks.py minigrid
 
 A stage whose output is there is not repeated: delete runs/bench to begin again.
@@ -45,14 +45,23 @@ TASKS = {
         },
     ),
     "pendulum": Task(
-        ("Pendulum-v1", "--pixels", "--frame-skip", "2", "--steps", "16000"),
-        ("--budget", "4m", "--threads", "1"),
-        {"swing_up": ("--full", "--episodes", "20", *PLAN)},
+        ("Pendulum-v1", "--pixels", "--frame-skip", "2", "--env", "max_episode_steps=40",
+         "--steps", "20000"),
+        ("--preset", "simple", "--set", "overshoot=6", "--train", "length=16", "batch_size=16", "--budget", "4m",
+         "--threads", "1"),
+        {
+            "swing_up": ("--full", "--episodes", "20", "--env", "max_episode_steps=200",
+                         "--horizon", "14", "--candidates", "96", "--iterations", "3",
+                         "--action-block", "2")
+        },
     ),
     "minigrid": Task(
-        ("MiniGrid-Empty-Random-6x6-v0", "--pixels", "--steps", "20000"),
-        ("--budget", "3m", "--threads", "1"),
-        {"reach_goal": ("--full", "--episodes", "20", *PLAN)},
+        ("MiniGrid-Empty-Random-6x6-v0", "--pixels", "--env", "max_steps=40", "--steps", "20000"),
+        ("--preset", "simple", "--set", "overshoot=6", "--budget", "3m", "--threads", "1"),
+        {
+            "reach_goal": ("--full", "--episodes", "20", "--horizon", "10", "--candidates", "128",
+                           "--iterations", "3")
+        },
     ),
 }  # fmt: skip
 

@@ -56,18 +56,25 @@ class Mse:
 
 @dataclass(frozen=True)
 class Normal:
-    """Diagonal Gaussian; loss is the negative log-likelihood in nats."""
+    """Diagonal Gaussian; loss is the negative log-likelihood in nats.
+
+    tail: beyond so many deviations the loss grows linearly (Huber 1964): with small deviations a
+    single surprise, a thing that fell unforeseen, would outweigh a whole batch. None: never.
+    """
 
     mean: Tensor
     std: Tensor
     event_dims: int = 1
+    tail: float | None = None
 
     def sample(self, noise: Tensor) -> Tensor:
         return self.mean + self.std * noise.view_as(self.mean)
 
     def loss(self, target: Tensor) -> Tensor:
         z = (target.to(self.mean.dtype) - self.mean) / self.std
-        nats = 0.5 * z.square() + self.std.log() + 0.5 * math.log(2 * math.pi)
+        tail = math.inf if self.tail is None else self.tail
+        near = z.abs().clamp(max=tail)
+        nats = near * (z.abs() - 0.5 * near) + self.std.log() + 0.5 * math.log(2 * math.pi)
         return _sum_event(nats, self.event_dims)
 
 

@@ -136,6 +136,9 @@ class Instructed(nn.Module):
         return torch.cat([x, self.value(x) * self.gate(context), context], -1)
 
 
+TAIL = 3.0  # deviations beyond which a miss counts linearly
+
+
 class VectorHead(nn.Module):
     """A Gaussian with one learned standard deviation, in deviations of the data.
 
@@ -160,7 +163,7 @@ class VectorHead(nn.Module):
         std = (scale.std * std).expand_as(mean)
         # What never changed is known without looking; predicted freely, its tiny deviation would
         # outweigh everything that does change.
-        return Normal(scale.mean + scale.std * mean * scale.varies, std, len(self.shape))
+        return Normal(scale.mean + scale.std * mean * scale.varies, std, len(self.shape), TAIL)
 
 
 class ImageHead(nn.Module):

@@ -158,11 +158,13 @@ class Rssm(WorldModel):
         share = self.config.see
         if not share:
             return [Phase("world", self.loss)]
-        dynamics = ("inward", "cell", "prior", "posterior", "instructed", "predictor")
+        trains, rate = None, 1.0
+        if self.config.freeze:
+            trains = ("inward", "cell", "prior", "posterior", "instructed", "predictor")
+            rate = 0.3  # at three times this every head of a frozen latent gets worse, not better
         return [
             Phase("frames", self.see, share, rate=2.0, length=1),  # as many scenes as fit
-            # Slowly: at three times this rate divergence and every head get worse, not better.
-            Phase("dynamics", self.loss, 1 - share, dynamics if self.config.freeze else None, 0.3),
+            Phase("dynamics", self.loss, 1 - share, trains, rate),
         ]
 
     def see(self, batch: Batch) -> Loss:

@@ -123,3 +123,11 @@ def test_two_hot_heads_learn_the_mean(bins):
     torch.testing.assert_close(sure.mean, target, rtol=0.02, atol=0.01)
     wrong = TwoHot(noise(5, bins))
     assert (sure.loss(target) < wrong.loss(target)).all() and wrong.loss(target).shape == (5,)
+
+
+def test_a_tail_makes_far_misses_count_linearly():
+    target, zero, one = torch.tensor([1.0, 3.0, 5.0, 9.0]), torch.zeros(4), torch.ones(4)
+    plain = Normal(zero, one, 0).loss(target)
+    tailed = Normal(zero, one, 0, tail=3.0).loss(target)
+    assert torch.equal(plain[:2], tailed[:2])
+    torch.testing.assert_close(tailed[3] - tailed[2], torch.tensor(3.0 * 4.0))

@@ -47,8 +47,8 @@ TASKS = {
     "pendulum": Task(
         ("Pendulum-v1", "--pixels", "--frame-skip", "2", "--env", "max_episode_steps=40",
          "--steps", "20000"),
-        ("--preset", "simple", "--set", "overshoot=6", "--train", "length=16", "batch_size=16", "--budget", "4m",
-         "--threads", "1"),
+        ("--preset", "simple", "--set", "overshoot=6", "--train", "length=16", "batch_size=16",
+         "--budget", "4m", "--threads", "1"),
         {
             "swing_up": ("--full", "--episodes", "20", "--env", "max_episode_steps=200",
                          "--horizon", "14", "--candidates", "96", "--iterations", "3",

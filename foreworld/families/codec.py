@@ -36,7 +36,7 @@ class CodecConfig:
     context: int = 64  # numbers that describe the instruction
     hidden: int = 256  # width of every head
     layers: int = 2  # hidden layers of every head
-    image_scale: float = 1.0  # standard deviation of a pixel that counts as one unit of surprise
+    image_scale: float = 0.5  # standard deviation of a pixel that counts as one unit of surprise
     reward: Literal["two_hot", "normal"] = "normal"  # what the reward head says
     min_std: float = 0.03  # vector heads never claim to be surer, in deviations of the data
 
@@ -174,7 +174,7 @@ class ImageHead(nn.Module):
         self.weight = 0.5 / config.image_scale**2
         self.net = nn.Sequential(
             mlp(width, None, config.hidden, 1),
-            ImageDecoder(config.hidden, spec.shape, config.channels),
+            ImageDecoder(config.hidden, spec.shape, config.channels, config.keypoints),
         )
 
     def forward(self, x: Tensor, scale: Scale) -> Mse:

@@ -69,10 +69,32 @@ class ImageEncoder(nn.Module):
         return F.silu(self.norm(self.out(read)))
 
 
-class ImageDecoder(nn.Module):
-    """[B, width] -> scaled images [B, H, W, C]; the encoder's mirror without keypoints."""
+class Spots(nn.Module):
+    """A vector -> K soft spots on a grid, where the vector says: `SpatialSoftmax` backwards."""
 
-    def __init__(self, width: int, shape: tuple[int, ...], channels: int, patch: int = 4) -> None:
+    def __init__(self, width: int, keypoints: int, grid: tuple[int, int]) -> None:
+        super().__init__()
+        self.place = nn.Linear(width, 3 * keypoints)
+        rows = torch.linspace(-1, 1, grid[0]).view(-1, 1).expand(grid)
+        columns = torch.linspace(-1, 1, grid[1]).view(1, -1).expand(grid)
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("columns", columns, persistent=False)
+        self.sharpness = 0.5 * (max(grid) / 2) ** 2  # a deviation of one cell
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: [B, width] -> [B, K, H, W]."""
+        row, column, strength = self.place(x)[..., None, None].chunk(3, 1)
+        rows, columns = self.get_buffer("rows"), self.get_buffer("columns")
+        far = (rows - row).square() + (columns - column).square()
+        return strength * torch.exp(-self.sharpness * far)
+
+
+class ImageDecoder(nn.Module):
+    """[B, width] -> scaled images [B, H, W, C]; the encoder's mirror."""
+
+    def __init__(
+        self, width: int, shape: tuple[int, ...], channels: int, keypoints: int = 0, patch: int = 4
+    ) -> None:
         super().__init__()
         check_image_shape(shape, 2 * patch)
         height, wide, colours = shape
@@ -80,14 +102,17 @@ class ImageDecoder(nn.Module):
         self.grid = (channels, height // (2 * patch), wide // (2 * patch))
         self.spread = nn.Linear(width, channels * self.grid[1] * self.grid[2])
         self.grow = nn.Conv2d(channels, 4 * channels, 3, padding=1)
-        self.body = nn.Conv2d(channels, channels, 3, padding=1)
-        self.out = nn.Conv2d(channels, colours * patch * patch, 3, padding=1)
+        cells = (height // patch, wide // patch)
+        self.spots = Spots(width, keypoints, cells) if keypoints else None
+        self.mix = nn.Conv2d(channels + keypoints, 2 * channels, 3, padding=1)
+        self.out = nn.Conv2d(2 * channels, colours * patch * patch, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.silu(self.spread(x)).unflatten(-1, self.grid)
-        x = F.silu(F.pixel_shuffle(self.grow(x), 2))
-        x = x + F.silu(self.body(x))
-        return F.pixel_shuffle(self.out(x), self.patch).movedim(-3, -1)
+        rough = F.silu(self.spread(x)).unflatten(-1, self.grid)
+        maps = F.silu(F.pixel_shuffle(self.grow(rough), 2))
+        if self.spots is not None:
+            maps = torch.cat([maps, self.spots(x)], 1)
+        return F.pixel_shuffle(self.out(F.silu(self.mix(maps))), self.patch).movedim(-3, -1)
 
 
 def check_image_shape(shape: tuple[int, ...], multiple: int) -> None:

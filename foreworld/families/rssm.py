@@ -13,15 +13,13 @@ The instruction is context: it conditions the heads and is carried along unchang
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from foreworld.families.codec import (
     SCALAR,
-    CodecConfig,
     Encoder,
     Heads,
     Instructed,
@@ -29,7 +27,8 @@ from foreworld.families.codec import (
     zero_action,
 )
 from foreworld.families.latents import CategoricalLatent, GaussianLatent
-from foreworld.families.rssm_presets import PRESETS as PRESETS
+from foreworld.families.rssm_config import PRESETS as PRESETS
+from foreworld.families.rssm_config import RssmConfig as RssmConfig
 from foreworld.families.scales import Scales
 from foreworld.families.scoring import score, some_instants
 from foreworld.nn.mlp import mlp, scale_output
@@ -44,36 +43,6 @@ from foreworld.vocab import (
     map_state,
     rollout,
 )
-
-
-@dataclass(frozen=True)
-class RssmConfig:
-    deter: int = 256  # size of the deterministic memory h
-    blocks: int = 1  # blocks of the recurrent cell; 1: dense, 8: Dreamer V3
-    latent: Literal["gaussian", "categorical"] = "gaussian"  # kind of stochastic state z
-    stoch: int = 64  # Gaussian dimensions, or number of categorical variables
-    classes: int = 16  # values of each categorical variable
-    hidden: int = 256  # width of the prior and posterior networks
-    residual: bool = True  # Gaussian prior says how the latent changes: what rests costs nothing
-    unimix: float = 0.01  # share of uniform mixed into every categorical
-    min_std: float = 0.03  # smallest standard deviation of a Gaussian latent
-    free_nats: float = 1.0  # KL below this is not worth reducing
-    kl_dynamics: float = 0.1  # weight of moving the prior to the posterior
-    kl_representation: float = 0.02  # weight of moving the posterior to the prior
-    overshoot: int = 4  # steps imagined in training with losses on every cheap head; 0: none
-    overshoot_starts: int = 4  # instants of each window from which those steps begin
-    decode: float = 0.125  # share of a batch's frames whose image is decoded in training
-    see: float = 0.4  # share of training in which the encoder learns alone, frame by frame; 0: none
-    freeze: bool = True  # after that the encoder is left as it is: three times as many updates
-    imagine_last: int = 8  # states at the end of each window handed out to imagine from
-    codec: CodecConfig = field(default_factory=CodecConfig)  # encoders and heads
-
-    def __post_init__(self) -> None:
-        if self.residual and self.latent == "categorical":
-            raise ValueError(
-                "residual=true with latent=categorical: classes have no difference; "
-                "set residual=false"
-            )
 
 
 class RssmState(NamedTuple):
@@ -155,17 +124,27 @@ class Rssm(WorldModel):
     # -- training ----------------------------------------------------------------------------------
 
     def phases(self) -> list[Phase]:
-        share = self.config.see
-        if not share:
-            return [Phase("world", self.loss)]
-        trains, rate = None, 1.0
-        if self.config.freeze:
+        c, trains, rate = self.config, None, 1.0
+        if c.freeze and c.see:
             trains = ("inward", "cell", "prior", "posterior", "instructed", "predictor")
             rate = 0.3  # at three times this every head of a frozen latent gets worse, not better
-        return [
-            Phase("frames", self.see, share, rate=2.0, length=1),  # as many scenes as fit
-            Phase("dynamics", self.loss, 1 - share, trains, rate),
+        phases = [
+            Phase("frames", self.see, c.see, rate=2.0, length=1),  # as many scenes as fit
+            Phase("dynamics", self.loss, 1 - c.see - c.draw, trains, rate),
+            Phase("pictures", self.picture, c.draw if self._images else 0.0, ("predictor",), 2.0),
         ]
+        return [phase for phase in phases if phase.share]
+
+    def picture(self, batch: Batch) -> Loss:
+        """The image losses alone, on many frames, with everything but the heads left as it is.
+
+        Planners never decode: while dynamics are learned pictures get a small share of the frames.
+        """
+        with torch.no_grad():
+            states, _, _ = self._scan(batch)
+        images = {k: batch[k] for k in self._images}
+        chosen, truth = some_instants(states, images, min(1.0, 4 * self.config.decode))
+        return Loss(score(self.predict, chosen, truth, self._images), self.initial(1))
 
     def see(self, batch: Batch) -> Loss:
         """The loss of every frame as if it were the first: what is where, before how it moves.

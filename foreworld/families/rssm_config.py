@@ -1,0 +1,75 @@
+"""What can be chosen about `rssm`, and what makes it the model of a paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from foreworld.families.codec import CodecConfig
+
+
+@dataclass(frozen=True)
+class RssmConfig:
+    deter: int = 256  # size of the deterministic memory h
+    blocks: int = 1  # blocks of the recurrent cell; 1: dense, 8: Dreamer V3
+    latent: Literal["gaussian", "categorical"] = "gaussian"  # kind of stochastic state z
+    stoch: int = 64  # Gaussian dimensions, or number of categorical variables
+    classes: int = 16  # values of each categorical variable
+    hidden: int = 256  # width of the prior and posterior networks
+    residual: bool = True  # Gaussian prior says how the latent changes: what rests costs nothing
+    unimix: float = 0.01  # share of uniform mixed into every categorical
+    min_std: float = 0.03  # smallest standard deviation of a Gaussian latent
+    free_nats: float = 1.0  # KL below this is not worth reducing
+    kl_dynamics: float = 0.1  # weight of moving the prior to the posterior
+    kl_representation: float = 0.02  # weight of moving the posterior to the prior
+    overshoot: int = 4  # steps imagined in training with losses on every cheap head; 0: none
+    overshoot_starts: int = 4  # instants of each window from which those steps begin
+    decode: float = 0.125  # share of a batch's frames whose image is decoded in training
+    see: float = (
+        0.35  # share of training in which the encoder learns alone, frame by frame; 0: none
+    )
+    draw: float = 0.2  # share of training, at the end, in which pictures alone are learned; 0: none
+    freeze: bool = True  # after that the encoder is left as it is: three times as many updates
+    imagine_last: int = 8  # states at the end of each window handed out to imagine from
+    codec: CodecConfig = field(default_factory=CodecConfig)  # encoders and heads
+
+    def __post_init__(self) -> None:
+        if not (self.see >= 0 and self.draw >= 0 and self.see + self.draw < 1):
+            raise ValueError(f"see={self.see} and draw={self.draw} leave no time for dynamics")
+        if self.residual and self.latent == "categorical":
+            raise ValueError(
+                "residual=true with latent=categorical: classes have no difference; "
+                "set residual=false"
+            )
+
+
+# What the papers do not have: a phase of single frames, residual priors, keypoints, overshooting.
+_PAPER = {
+    "see": 0.0,
+    "draw": 0.0,
+    "residual": False,
+    "overshoot": 0,
+    "decode": 1.0,
+    "kl_dynamics": 1.0,
+}
+_PLANET = _PAPER | {"deter": 200, "hidden": 200, "stoch": 30, "min_std": 0.1, "free_nats": 3.0,
+                    "kl_representation": 1.0, "codec": {"keypoints": 0}}  # fmt: skip
+_CATEGORICAL = _PAPER | {"latent": "categorical", "stoch": 32, "classes": 32}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # For worlds of few things: frames first but briefly, then everything at once.
+    "simple": {"see": 0.15, "draw": 0.0, "freeze": False, "kl_dynamics": 1.0, "deter": 200,
+               "stoch": 32,
+               "codec": {"channels": 16, "keypoints": 16, "embed": 128, "hidden": 128}},
+    "planet": _PLANET,
+    "dreamer_v1": _PLANET,
+    "dreamer_v2": _CATEGORICAL
+    | {"deter": 600, "hidden": 600, "free_nats": 0.0, "unimix": 0.0, "kl_dynamics": 0.8,
+       "kl_representation": 0.2, "codec": {"keypoints": 0}},
+    "dreamer_v3": _CATEGORICAL
+    | {"deter": 1024, "blocks": 8, "kl_representation": 0.1,
+       "codec": {"keypoints": 0, "reward": "two_hot"}},
+    "debug": {"see": 0.2, "draw": 0.0, "freeze": False, "deter": 16, "stoch": 4, "classes": 4,
+              "hidden": 16,
+              "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
+}  # fmt: skip

@@ -130,21 +130,9 @@ class Rssm(WorldModel):
             rate = 0.3  # at three times this every head of a frozen latent gets worse, not better
         phases = [
             Phase("frames", self.see, c.see, rate=2.0, length=1),  # as many scenes as fit
-            Phase("dynamics", self.loss, 1 - c.see - c.draw, trains, rate),
-            Phase("pictures", self.picture, c.draw if self._images else 0.0, ("predictor",), 2.0),
+            Phase("dynamics", self.loss, 1 - c.see, trains, rate),
         ]
         return [phase for phase in phases if phase.share]
-
-    def picture(self, batch: Batch) -> Loss:
-        """The image losses alone, on many frames, with everything but the heads left as it is.
-
-        Planners never decode: while dynamics are learned pictures get a small share of the frames.
-        """
-        with torch.no_grad():
-            states, _, _ = self._scan(batch)
-        images = {k: batch[k] for k in self._images}
-        chosen, truth = some_instants(states, images, min(1.0, 4 * self.config.decode))
-        return Loss(score(self.predict, chosen, truth, self._images), self.initial(1))
 
     def see(self, batch: Batch) -> Loss:
         """The loss of every frame as if it were the first: what is where, before how it moves.

@@ -28,14 +28,15 @@ class RssmConfig:
     see: float = (
         0.35  # share of training in which the encoder learns alone, frame by frame; 0: none
     )
-    draw: float = 0.2  # share of training, at the end, in which pictures alone are learned; 0: none
     freeze: bool = True  # after that the encoder is left as it is: three times as many updates
     imagine_last: int = 8  # states at the end of each window handed out to imagine from
     codec: CodecConfig = field(default_factory=CodecConfig)  # encoders and heads
 
     def __post_init__(self) -> None:
-        if not (self.see >= 0 and self.draw >= 0 and self.see + self.draw < 1):
-            raise ValueError(f"see={self.see} and draw={self.draw} leave no time for dynamics")
+        if not 0 <= self.see < 1:
+            raise ValueError(
+                f"see={self.see} leaves no time for dynamics: a share from 0 to below 1"
+            )
         if self.residual and self.latent == "categorical":
             raise ValueError(
                 "residual=true with latent=categorical: classes have no difference; "
@@ -58,7 +59,7 @@ _CATEGORICAL = _PAPER | {"latent": "categorical", "stoch": 32, "classes": 32}
 
 PRESETS: dict[str, dict[str, Any]] = {
     # For worlds of few things: frames first but briefly, then everything at once.
-    "simple": {"see": 0.15, "draw": 0.0, "freeze": False, "kl_dynamics": 1.0, "deter": 200,
+    "simple": {"see": 0.15, "freeze": False, "kl_dynamics": 1.0, "deter": 200,
                "stoch": 32,
                "codec": {"channels": 16, "keypoints": 16, "embed": 128, "hidden": 128}},
     "planet": _PLANET,
@@ -69,7 +70,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "dreamer_v3": _CATEGORICAL
     | {"deter": 1024, "blocks": 8, "kl_representation": 0.1,
        "codec": {"keypoints": 0, "reward": "two_hot"}},
-    "debug": {"see": 0.2, "draw": 0.0, "freeze": False, "deter": 16, "stoch": 4, "classes": 4,
+    "debug": {"see": 0.2, "freeze": False, "deter": 16, "stoch": 4, "classes": 4,
               "hidden": 16,
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
 }  # fmt: skip

@@ -49,7 +49,7 @@ class Recipe:
     loop: tuple[str, ...] = ()  # overrides of LoopConfig
     collect_share: float = 0.07  # of the budget, but
     collect_most_s: float = 21.0
-    show_share: float = 0.23  # of the budget, within
+    show_share: float = 0.30  # of the budget, within
     show_s: tuple[float, float] = (45.0, 120.0)
     reserve_s: float = 8.0  # for the report, and for a machine that stumbles
     context: int = 5  # real steps before a future is imagined

@@ -47,7 +47,6 @@ class RssmConfig:
 # What the papers do not have: a phase of single frames, residual priors, keypoints, overshooting.
 _PAPER = {
     "see": 0.0,
-    "draw": 0.0,
     "residual": False,
     "overshoot": 0,
     "decode": 1.0,

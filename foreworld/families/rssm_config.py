@@ -28,7 +28,7 @@ class RssmConfig:
     see: float = (
         0.35  # share of training in which the encoder learns alone, frame by frame; 0: none
     )
-    freeze: bool = True  # after that the encoder is left as it is: three times as many updates
+    freeze: bool = True  # after that the encoder is left as it is, which makes updates cheaper
     imagine_last: int = 8  # states at the end of each window handed out to imagine from
     codec: CodecConfig = field(default_factory=CodecConfig)  # encoders and heads
 

@@ -37,6 +37,7 @@ class Spec:
     image: uint8 [height, width, channels]. vector: floats of any shape. discrete: integers,
     `classes` gives the number of values of each component (shape [] for one). text: UTF-8 bytes,
     zero padded. `observed=False` marks a training target that the model may predict and never sees.
+    `names`: what each number of a vector is, row-major; "cup.x" is number x of the thing cup.
     """
 
     shape: tuple[int, ...]
@@ -47,6 +48,7 @@ class Spec:
     classes: tuple[int, ...] | None = None
     unit: str | None = None
     observed: bool = True
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -56,6 +58,8 @@ class Spec:
                 f"kind {self.kind!r} with classes={self.classes}: "
                 "discrete keys, and only they, have them"
             )
+        if self.names is not None and len(self.names) != self.width:
+            raise ValueError(f"{len(self.names)} names for {self.width} numbers: one each")
         np.dtype(self.dtype)
 
     @property

@@ -30,7 +30,7 @@ from foreworld.families.latents import CategoricalLatent, GaussianLatent
 from foreworld.families.rssm_config import PRESETS as PRESETS
 from foreworld.families.rssm_config import RssmConfig as RssmConfig
 from foreworld.families.scales import Scales
-from foreworld.families.scoring import score, some_instants
+from foreworld.families.scoring import overshoot, score, some_instants
 from foreworld.nn.mlp import mlp, scale_output
 from foreworld.nn.recurrent import GruCell
 from foreworld.vocab import (
@@ -41,7 +41,6 @@ from foreworld.vocab import (
     Specs,
     WorldModel,
     map_state,
-    rollout,
 )
 
 
@@ -163,7 +162,7 @@ class Rssm(WorldModel):
         }
         losses |= self._head_losses(states, batch)
         if c.overshoot and batch["is_first"].shape[1] > 1:
-            losses |= self._overshoot(states, batch)
+            losses |= overshoot(self, states, batch, self._cheap, c.overshoot, c.overshoot_starts)
         starts = map_state(lambda x: x[:, -c.imagine_last :].flatten(0, 1).detach(), states)
         return Loss(losses, starts)
 
@@ -188,47 +187,22 @@ class Rssm(WorldModel):
 
     def _head_losses(self, states: RssmState, batch: Batch) -> dict[str, Tensor]:
         """Losses of all heads on states [B, T, ...], images on a random share of them."""
-        cheap = [h for h in self.heads if h not in self._images]
-        losses = score(self.predict, states, batch, cheap)
+        losses = score(self.predict, states, batch, self._cheap)
         if self._images:
             images = {k: batch[k] for k in self._images}
             chosen, truth = some_instants(states, images, self.config.decode)
             losses |= score(self.predict, chosen, truth, self._images)
         return losses
 
-    def _overshoot(self, states: RssmState, batch: Batch) -> dict[str, Tensor]:
-        """Head losses of short imagined futures, against what really came (PlaNet, section 4).
-
-        PlaNet overshoots in latent space; here the cheap heads are scored instead, which is what
-        planners read. Steps across the seam of two episodes do not count.
-        """
-        steps = self.config.overshoot
-        size, length = batch["is_first"].shape
-        if length <= steps:
-            raise ValueError(
-                f"windows of {length} steps are too short to overshoot by {steps}: "
-                f"--train length={steps + 4}, or --set overshoot={max(length - 2, 0)}"
-            )
-        starts = torch.randint(
-            length - steps, (size, self.config.overshoot_starts), device=self.device
-        )
-        row = torch.arange(size, device=self.device).unsqueeze(1)
-        start = map_state(lambda x: x[row, starts].flatten(0, 1), states)
-        later = starts.unsqueeze(-1) + torch.arange(steps + 1, device=self.device)
-        window = {k: v[row.unsqueeze(-1), later].flatten(0, 1) for k, v in batch.items()}
-        futures = rollout(self, start, window["action"][:, :-1])
-        futures = futures._replace(action=window["action"][:, 1:])
-        truth = {k: v[:, 1:] for k, v in window.items()}
-        heads = [h for h in self.heads if h not in self._images]
-        alive = 1 - truth["is_first"].float().cummax(1).values
-        scores = score(self.predict, futures, truth, heads)
-        return {f"overshoot_{h}": (loss * alive).mean(1) for h, loss in scores.items()}
-
     # -- parts -------------------------------------------------------------------------------------
 
     @property
     def _images(self) -> list[str]:
         return [k for k in self.heads if k in self.specs and self.specs[k].kind == "image"]
+
+    @property
+    def _cheap(self) -> list[str]:
+        return [h for h in self.heads if h not in self._images]
 
     def _encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         lead = batch["is_first"].shape

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from foreworld.families.codec import head_targets
-from foreworld.vocab import Batch, Prediction, State, map_state
+from foreworld.vocab import Batch, Prediction, State, WorldModel, map_state, rollout
 
 S = TypeVar("S")
 Predict = Callable[[State, Sequence[str] | None], dict[str, Prediction]]
@@ -38,3 +38,31 @@ def some_instants(states: S, truth: Batch, share: float) -> tuple[S, dict[str, T
         return x.flatten(0, 1)[chosen].unsqueeze(1)
 
     return map_state(pick, states), {k: pick(v) for k, v in truth.items()}
+
+
+def overshoot(
+    model: WorldModel, states: State, batch: Batch, heads: Sequence[str], steps: int, starts: int
+) -> dict[str, Tensor]:
+    """Losses of `heads` on short imagined futures, against what really came (PlaNet, section 4).
+
+    states, batch: [B, T, ...]; from `starts` random instants of each window `steps` are imagined.
+    PlaNet overshoots in latent space; here the heads are scored instead, which is what planners
+    read. Steps across the seam of two episodes do not count. Raises ValueError for short windows.
+    """
+    size, length = batch["is_first"].shape
+    if length <= steps:
+        raise ValueError(
+            f"windows of {length} steps are too short to overshoot by {steps}: "
+            f"--train length={steps + 4}, or --set overshoot={max(length - 2, 0)}"
+        )
+    first = torch.randint(length - steps, (size, starts), device=model.device)
+    row = torch.arange(size, device=model.device).unsqueeze(1)
+    start = map_state(lambda x: x[row, first].flatten(0, 1), states)
+    later = first.unsqueeze(-1) + torch.arange(steps + 1, device=model.device)
+    window = {k: v[row.unsqueeze(-1), later].flatten(0, 1) for k, v in batch.items()}
+    futures = rollout(model, start, window["action"][:, :-1])
+    futures = futures._replace(action=window["action"][:, 1:])
+    truth = {k: v[:, 1:] for k, v in window.items()}
+    alive = 1 - truth["is_first"].float().cummax(1).values
+    scores = score(model.predict, futures, truth, heads)
+    return {f"overshoot_{h}": (loss * alive).mean(1) for h, loss in scores.items()}

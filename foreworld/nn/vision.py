@@ -36,8 +36,11 @@ class SpatialSoftmax(nn.Module):
         return torch.cat([expected, strength], -1).flatten(1)
 
 
-class ImageEncoder(nn.Module):
-    """Scaled images [B, H, W, C] -> [B, width]; H and W multiples of 2 * patch."""
+class ImageReader(nn.Module):
+    """Scaled images [B, H, W, C] -> a glance [B, width], and keypoints [B, 3 * K] where wanted.
+
+    H and W are multiples of 2 * patch.
+    """
 
     def __init__(
         self, shape: tuple[int, ...], width: int, channels: int, keypoints: int, patch: int = 4
@@ -51,30 +54,42 @@ class ImageEncoder(nn.Module):
         self.body = nn.Conv2d(channels, channels, 3, padding=1)
         self.coarse = nn.Conv2d(channels, channels // 2, 3, stride=2, padding=1)
         cells = channels // 2 * grid[0] * grid[1] // 4
-        self.glance = nn.Sequential(
-            nn.Linear(cells, width // 2), nn.LayerNorm(width // 2), nn.SiLU()
-        )
+        self.glance = nn.Sequential(nn.Linear(cells, width), nn.LayerNorm(width), nn.SiLU())
         self.points = SpatialSoftmax(channels, keypoints, grid) if keypoints else None
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x = F.pixel_unshuffle(image.movedim(-1, -3), self.patch)
+        x = F.silu(self.body(F.silu(self.stem(x))))
+        glance = self.glance(F.silu(self.coarse(x)).flatten(1))
+        if self.points is None:
+            return [glance]
+        # The glance is turned down beside the keypoints: at full strength its many features
+        # drown the few that say where things are, and places are learned three times slower.
+        return [0.2 * glance, self.points(x)]
+
+
+class ImageEncoder(nn.Module):
+    """Scaled images [B, H, W, C] -> [B, width]: what an `ImageReader` reads, mixed."""
+
+    def __init__(self, shape: tuple[int, ...], width: int, channels: int, keypoints: int) -> None:
+        super().__init__()
+        self.read = ImageReader(shape, width // 2, channels, keypoints)
         self.out = nn.Linear(width // 2 + 3 * keypoints, width)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, image: Tensor) -> Tensor:
-        x = F.pixel_unshuffle(image.movedim(-1, -3), self.patch)
-        x = F.silu(self.body(F.silu(self.stem(x))))
-        read = self.glance(F.silu(self.coarse(x)).flatten(1))
-        if self.points is not None:
-            # The glance is turned down beside the keypoints: at full strength its many features
-            # drown the few that say where things are, and places are learned three times slower.
-            read = torch.cat([0.2 * read, self.points(x)], -1)
-        return F.silu(self.norm(self.out(read)))
+        return F.silu(self.norm(self.out(torch.cat(self.read(image), -1))))
 
 
 class Spots(nn.Module):
-    """A vector -> K soft spots on a grid, where the vector says: `SpatialSoftmax` backwards."""
+    """K soft spots on a grid, `SpatialSoftmax` backwards.
 
-    def __init__(self, width: int, keypoints: int, grid: tuple[int, int]) -> None:
+    place: makes a row, a column and a strength of each spot, [B, 3 * K], of what it is given.
+    """
+
+    def __init__(self, place: nn.Module, grid: tuple[int, int]) -> None:
         super().__init__()
-        self.place = nn.Linear(width, 3 * keypoints)
+        self.place = place
         rows = torch.linspace(-1, 1, grid[0]).view(-1, 1).expand(grid)
         columns = torch.linspace(-1, 1, grid[1]).view(1, -1).expand(grid)
         self.register_buffer("rows", rows, persistent=False)
@@ -82,7 +97,7 @@ class Spots(nn.Module):
         self.sharpness = 0.5 * (max(grid) / 2) ** 2  # a deviation of one cell
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: [B, width] -> [B, K, H, W]."""
+        """x: what `place` takes -> [B, K, H, W]."""
         row, column, strength = self.place(x)[..., None, None].chunk(3, 1)
         rows, columns = self.get_buffer("rows"), self.get_buffer("columns")
         far = (rows - row).square() + (columns - column).square()
@@ -90,10 +105,19 @@ class Spots(nn.Module):
 
 
 class ImageDecoder(nn.Module):
-    """[B, width] -> scaled images [B, H, W, C]; the encoder's mirror."""
+    """[B, width] -> scaled images [B, H, W, C]; the encoder's mirror.
+
+    place: of `keypoints` spots, see `Spots`; None: read off the vector itself.
+    """
 
     def __init__(
-        self, width: int, shape: tuple[int, ...], channels: int, keypoints: int = 0, patch: int = 4
+        self,
+        width: int,
+        shape: tuple[int, ...],
+        channels: int,
+        keypoints: int = 0,
+        place: nn.Module | None = None,
+        patch: int = 4,
     ) -> None:
         super().__init__()
         check_image_shape(shape, 2 * patch)
@@ -103,15 +127,17 @@ class ImageDecoder(nn.Module):
         self.spread = nn.Linear(width, channels * self.grid[1] * self.grid[2])
         self.grow = nn.Conv2d(channels, 4 * channels, 3, padding=1)
         cells = (height // patch, wide // patch)
-        self.spots = Spots(width, keypoints, cells) if keypoints else None
+        place = place or nn.Linear(width, 3 * keypoints)
+        self.spots = Spots(place, cells) if keypoints else None
         self.mix = nn.Conv2d(channels + keypoints, 2 * channels, 3, padding=1)
         self.out = nn.Conv2d(2 * channels, colours * patch * patch, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, where: Tensor | None = None) -> Tensor:
+        """x: [B, width]; where: what `place` takes."""
         rough = F.silu(self.spread(x)).unflatten(-1, self.grid)
         maps = F.silu(F.pixel_shuffle(self.grow(rough), 2))
         if self.spots is not None:
-            maps = torch.cat([maps, self.spots(x)], 1)
+            maps = torch.cat([maps, self.spots(x if where is None else where)], 1)
         return F.pixel_shuffle(self.out(F.silu(self.mix(maps))), self.patch).movedim(-3, -1)
 
 

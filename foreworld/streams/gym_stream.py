@@ -17,7 +17,13 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from foreworld.streams.images import shrink, shrunk_shape
 from foreworld.streams.parallel import Parallel, Rows, SingleWorlds, VectorWorlds
 from foreworld.streams.registry import can_render, find_spec, make_env
-from foreworld.streams.spaces import action_spec, env_actions, observation_leaves, target_leaves
+from foreworld.streams.spaces import (
+    action_spec,
+    env_actions,
+    named,
+    observation_leaves,
+    target_leaves,
+)
 from foreworld.vocab import Spec, Step
 
 
@@ -34,7 +40,8 @@ class GymStream:
     env_kwargs: passed to the environment's constructor (ids only).
 
     An environment may name entries of its `info` in `env.unwrapped.targets: dict[str, Space]`: they
-    are recorded as keys with `observed=False`, at resets and steps alike.
+    are recorded as keys with `observed=False`, at resets and steps alike. What the numbers of a key
+    are may stand in `env.unwrapped.names: dict[str, Sequence[str]]`.
 
     Raises ValueError for unknown ids (naming the nearest), unsupported spaces and impossible
     combinations; ImportError, with the command to type, where a package is missing.
@@ -62,6 +69,7 @@ class GymStream:
         self._targets = target_leaves(self._worlds.targets, list(self._leaves))
         self.specs = {k: leaf.spec for k, leaf in {**self._leaves, **self._targets}.items()}
         self.specs["action"] = action_spec(self._worlds.action_space)
+        self.specs = named(self.specs, self._worlds.names)
         _check_text(env, self.specs)
         self._opened: Rows | None = None
         if self._pixels:

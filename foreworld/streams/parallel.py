@@ -41,11 +41,17 @@ class Parallel(Protocol):
     observation_space: spaces.Space
     action_space: spaces.Space
     targets: Mapping[str, spaces.Space]
+    names: Mapping[str, Sequence[str]]
 
     def reset(self, seed: int | None) -> Rows: ...
     def step(self, actions: np.ndarray) -> Rows: ...
     def render(self) -> Sequence[np.ndarray]: ...
     def close(self) -> None: ...
+
+
+def declared(env: Any) -> tuple[Mapping[str, spaces.Space], Mapping[str, Sequence[str]]]:
+    """What a world says beyond Gymnasium: entries of `info` to record, names of numbers."""
+    return getattr(env, "targets", {}), getattr(env, "names", {})
 
 
 class SingleWorlds:
@@ -57,7 +63,7 @@ class SingleWorlds:
         self.num_envs = len(self.envs)
         self.observation_space = self.envs[0].observation_space
         self.action_space = self.envs[0].action_space
-        self.targets: Mapping[str, spaces.Space] = getattr(self.envs[0].unwrapped, "targets", {})
+        self.targets, self.names = declared(self.envs[0].unwrapped)
         self._ended = np.zeros(self.num_envs, bool)
 
     def reset(self, seed: int | None) -> Rows:
@@ -112,7 +118,7 @@ class VectorWorlds:
         self.num_envs = env.num_envs
         self.observation_space = env.single_observation_space
         self.action_space = env.single_action_space
-        self.targets: Mapping[str, spaces.Space] = getattr(env.unwrapped, "targets", {})
+        self.targets, self.names = declared(env.unwrapped)
         self._ended = np.zeros(self.num_envs, bool)
 
     def reset(self, seed: int | None) -> Rows:

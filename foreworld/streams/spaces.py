@@ -80,6 +80,14 @@ def action_spec(space: spaces.Space) -> Spec:
     )
 
 
+def named(specs: Mapping[str, Spec], names: Mapping[str, Sequence[str]]) -> dict[str, Spec]:
+    """The specs with the names that a world gives to numbers; keys it does not have are ignored."""
+    return {
+        key: replace(spec, names=tuple(names[key])) if key in names else spec
+        for key, spec in specs.items()
+    }
+
+
 def env_actions(space: spaces.Space, actions: np.ndarray) -> np.ndarray:
     """Actions [N, *spec.shape] in the environment's shape and dtype, counted from its `start`."""
     actions = actions.astype(space.dtype).reshape(len(actions), *(space.shape or ()))

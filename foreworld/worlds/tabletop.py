@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import hypot, isfinite
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -71,6 +71,10 @@ class Tabletop(gymnasium.Env[dict[str, Any], np.ndarray]):
     FACTORS = FACTORS
     # Entries of `info` that are recorded: a model may learn to predict them and never sees them.
     targets = {"facts": Box(-1, 1, (len(FACTS),)), "success": Box(0, 1, ()), "cost": Box(0, 1, ())}
+    names: ClassVar[dict[str, tuple[str, ...]]] = {
+        "facts": things.NAMES,
+        "proprio": ("pusher.x", "pusher.y", "pusher.vx", "pusher.vy"),
+    }
 
     def __init__(
         self,

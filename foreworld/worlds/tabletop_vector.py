@@ -36,6 +36,7 @@ class TabletopVector(VectorEnv[Observation, Array, Array]):
 
     metadata: dict[str, Any] = {**Tabletop.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}
     targets = Tabletop.targets
+    names = Tabletop.names
 
     def __init__(
         self,

@@ -136,6 +136,8 @@ class Phase:
     trains: tuple[str, ...] | None = None  # names of submodules; None: all of them
     rate: float = 1.0  # factor on the learning rate
     length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's
+    keys: tuple[str, ...] | None = None  # read of a step besides action and flags; None: all
+    times: int = 1  # as many steps in a batch as the loop's
 
 
 class WorldModel(nn.Module, ABC):

@@ -30,7 +30,7 @@ from foreworld.families.latents import CategoricalLatent, GaussianLatent
 from foreworld.families.rssm_config import PRESETS as PRESETS
 from foreworld.families.rssm_config import RssmConfig as RssmConfig
 from foreworld.families.scales import Scales
-from foreworld.families.scoring import overshoot, score, some_instants
+from foreworld.families.scoring import imagined_windows, score, some_instants
 from foreworld.nn.mlp import mlp, scale_output
 from foreworld.nn.recurrent import GruCell
 from foreworld.vocab import (
@@ -162,7 +162,11 @@ class Rssm(WorldModel):
         }
         losses |= self._head_losses(states, batch)
         if c.overshoot and batch["is_first"].shape[1] > 1:
-            losses |= overshoot(self, states, batch, self._cheap, c.overshoot, c.overshoot_starts)
+            futures, truth, alive = imagined_windows(
+                self, states, batch, self._cheap, c.overshoot, c.overshoot_starts
+            )
+            scores = score(self.predict, futures, truth, self._cheap)
+            losses |= {f"overshoot_{h}": (x * alive).mean(1) for h, x in scores.items()}
         starts = map_state(lambda x: x[:, -c.imagine_last :].flatten(0, 1).detach(), states)
         return Loss(losses, starts)
 

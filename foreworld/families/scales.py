@@ -15,6 +15,8 @@ from foreworld.vocab import Spec
 
 SLOWEST = 1e-3  # weight of a new batch once many were seen: scales drift, they do not jump
 
+ENOUGH = 16  # frames of a batch that are looked at
+
 
 class Scale(nn.Module):
     """Mean [shape] of one key, and the deviation of each number, or of all pixels of an image."""
@@ -33,7 +35,10 @@ class Scale(nn.Module):
     @torch.no_grad()
     def update(self, x: Tensor) -> None:
         """Move towards a batch [B, T, ...]; exactly its statistics the first time."""
-        flat = as_float(x).flatten(0, 1)
+        flat = x.flatten(0, 1)
+        if self.image:  # a few frames say it as well, and all of them would cost as much as reading
+            flat = flat[:: max(1, len(flat) // ENOUGH)]
+        flat = as_float(flat)
         self.count += 1
         weight = (1 / self.count).clamp(min=SLOWEST)
         self.mean += weight * (flat.mean(0) - self.mean)

@@ -40,14 +40,16 @@ def some_instants(states: S, truth: Batch, share: float) -> tuple[S, dict[str, T
     return map_state(pick, states), {k: pick(v) for k, v in truth.items()}
 
 
-def overshoot(
-    model: WorldModel, states: State, batch: Batch, heads: Sequence[str], steps: int, starts: int
-) -> dict[str, Tensor]:
-    """Losses of `heads` on short imagined futures, against what really came (PlaNet, section 4).
+def imagined_windows(
+    model: WorldModel, states: S, batch: Batch, keys: Sequence[str], steps: int, starts: int
+) -> tuple[S, Batch, Tensor]:
+    """Short futures from inside windows, and what really came (overshooting: PlaNet, section 4).
 
-    states, batch: [B, T, ...]; from `starts` random instants of each window `steps` are imagined.
-    PlaNet overshoots in latent space; here the heads are scored instead, which is what planners
-    read. Steps across the seam of two episodes do not count. Raises ValueError for short windows.
+    states, batch: [B, T, ...]; from `starts` random instants of each window `steps` are imagined:
+    states [B * starts, steps, ...], the truth of `keys` and of the flags, and a mask that ends
+    where the seam of two episodes lies. Raises ValueError for short windows.
+
+    PlaNet compares latents there; what a family scores is its own choice.
     """
     size, length = batch["is_first"].shape
     if length <= steps:
@@ -59,10 +61,10 @@ def overshoot(
     row = torch.arange(size, device=model.device).unsqueeze(1)
     start = map_state(lambda x: x[row, first].flatten(0, 1), states)
     later = first.unsqueeze(-1) + torch.arange(steps + 1, device=model.device)
-    window = {k: v[row.unsqueeze(-1), later].flatten(0, 1) for k, v in batch.items()}
+    needed = {k for k in keys if k in batch} | {"action", "is_first", "is_terminal"}
+    window = {k: batch[k][row.unsqueeze(-1), later].flatten(0, 1) for k in needed}
     futures = rollout(model, start, window["action"][:, :-1])
     futures = futures._replace(action=window["action"][:, 1:])
     truth = {k: v[:, 1:] for k, v in window.items()}
     alive = 1 - truth["is_first"].float().cummax(1).values
-    scores = score(model.predict, futures, truth, heads)
-    return {f"overshoot_{h}": (loss * alive).mean(1) for h, loss in scores.items()}
+    return futures, truth, alive

@@ -3,14 +3,16 @@
 Where a world's numbers belong to things (`Spec.names`), each thing gets a slot that holds them::
 
     frame ─ keypoints, glance ─ read ─▶ seen [N, Z] ─┐ gain
-    slots, memory, action ─ pairs ─▶ expected [N, Z] ┴──▶ slots [N, Z] ─ heads
+    slots, action ─ pairs ───────▶ expected [N, Z] ──┴──▶ slots [N, Z] ─ heads
 
 Interactions are those of Interaction Networks (Battaglia et al. 2016): one function for all pairs,
 of differences, so that what is learned of one contact is known of all. What is seen corrects what
 was expected by a learned gain (a Kalman filter's form; Haarnoja et al. 2016 learn one too), which
-keeps things that are hidden where they were. Keypoints: Finn et al. 2016.
+keeps things that are hidden where they were. Keypoints: Finn et al. 2016. The posterior is a point,
+the prior a Gaussian around the expected slots.
 
-The posterior is a point and the prior a Gaussian around the expected slots.
+Three phases: frames by themselves; motion by the named numbers alone, which is so cheap that even
+contact is learned; then both together.
 """
 
 from __future__ import annotations
@@ -33,44 +35,58 @@ from foreworld.families.codec import (
     zero_action,
 )
 from foreworld.families.scales import Scales, safe
-from foreworld.families.scoring import overshoot, score, some_instants
+from foreworld.families.scoring import imagined_windows, score, some_instants
 from foreworld.families.slots_codec import SlotImage, SlotReader, TableHead
 from foreworld.families.things import Things, named_key
 from foreworld.nn.mlp import mlp, scale_output
-from foreworld.nn.recurrent import GruCell
 from foreworld.outputs import Normal
-from foreworld.vocab import Batch, Loss, Phase, Prediction, Specs, WorldModel, map_state
+from foreworld.vocab import (
+    Batch,
+    Loss,
+    Phase,
+    Prediction,
+    Specs,
+    WorldModel,
+    map_state,
+    target_keys,
+)
 
 SHARP = 4.0  # differences are magnified at birth: contact is a matter of centimetres
+FUTURES = 256  # in an update of motion
+STIR = 0.01  # deviations of a column in a step: less is not called moving
+SOME = 0.2  # of imagined instants are enough for heads that do not steer the dynamics
 STRIDE = 0.2  # how far a slot goes in a step, about, in deviations of its column
 
 
 @dataclass(frozen=True)
 class SlotsConfig:
-    spare: int = 2  # slots beyond those of the named things
-    extra: int = 4  # numbers of a slot that have no name
-    memory: int = 64  # numbers each slot remembers
+    free: int = 4  # slots where no number of the world belongs to a thing
+    numbers: int = 8  # that such a slot has; named things have those that are named
+    looks: int = 4  # numbers of a slot that stay as they are while it moves: colour, kind
     hidden: int = 64  # width of what passes between two slots
     min_std: float = 0.01  # the prior is never surer, in deviations of a column
     surprise: float = 0.1  # weight of the prior's likelihood of what was then seen
-    overshoot: int = 5  # steps imagined in training with losses on every cheap head; 0: none
-    overshoot_starts: int = 4  # instants of each window from which those steps begin
-    decode: float = 0.125  # share of a batch's frames whose image is decoded in training
+    overshoot: int = 3  # steps imagined in training with losses on every cheap head; 0: none
+    overshoot_starts: int = 3  # instants of each window from which those steps begin
+    decode: float = 0.25  # share of a batch's frames whose image is decoded in training
     see: float = 0.4  # share of training in which frames are learned one by one; 0: none
-    freeze: bool = True  # after that, how frames are read is left as it is: updates are cheaper
-    codec: CodecConfig = field(default_factory=CodecConfig)  # encoders and heads
+    move: float = 0.4  # share in which motion is learned from named numbers alone; 0: none
+    codec: CodecConfig = field(
+        default_factory=lambda: CodecConfig(hidden=128)
+    )  # encoders and heads
 
     def __post_init__(self) -> None:
-        if not 0 <= self.see < 1:
+        if min(self.see, self.move) < 0 or self.see + self.move >= 1:
             raise ValueError(
-                f"see={self.see} leaves no time for dynamics: a share from 0 to below 1"
+                f"see={self.see} and move={self.move} leave no time for both together: "
+                "shares from 0 on, below 1 in sum"
             )
 
 
 class SlotsState(NamedTuple):
     slots: Tensor  # [B, N, Z]
     before: Tensor  # [B, N, Z] one step earlier: the difference is a velocity
-    memory: Tensor  # [B, N, M]
+    looks: Tensor  # [B, N, L]
     context: Tensor  # [B, C] what was instructed
     action: Tensor  # [B, ...] the action chosen here, zeros until then
 
@@ -85,33 +101,34 @@ class Slots(WorldModel):
         self.specs, self.config = dict(specs), config
         self.scales = Scales({**specs, "reward": SCALAR})
         self.table = named_key(specs)
-        things = Things(specs[self.table]) if self.table else None
-        named = len(things.columns) if things else 0
-        self.count = (len(things.names) if things else 0) + config.spare
-        self.width = named + config.extra
-        self.reader = SlotReader(specs, config.codec, self.count, self.width, named)
-        c, m, z = config, config.hidden, self.width
+        self.things = Things(specs[self.table]) if self.table else None
+        things, c, m = self.things, config, config.hidden
+        self.count = len(things.names) if things else c.free
+        self.width = z = len(things.columns) if things else c.numbers
+        self.reader = SlotReader(specs, c.codec, (self.count, z + c.looks))
         self.identity = nn.Parameter(0.5 * torch.randn(self.count, m))
         self.act = nn.Linear(specs["action"].width, m)
-        self.inward = nn.Linear(2 * z + c.memory, m)
+        self.inward = nn.Linear(2 * z, m)
         self.source, self.sink = nn.Linear(m, m), nn.Linear(m, m)
-        self.apart = nn.Linear(z, m, bias=False)
+        self.common = things.common if things else list(range(z))
+        self.apart = nn.Linear(len(self.common), m, bias=False)
         self.pair_norm = nn.LayerNorm(m)
         self.message = nn.Linear(m, m)
-        self.cell = GruCell(2 * m, c.memory)
-        self.prior = scale_output(mlp(3 * m + c.memory, 2 * z, 2 * m, 1), 0.1)
-        self.gain = mlp(c.memory + 2 * z + m, z, m, 1)
+        self.prior = scale_output(mlp(3 * m, 2 * z, 2 * m, 1), 0.1)
+        self.gain = mlp(2 * z + m, z + c.looks, m, 1)
         with torch.no_grad():
             self.apart.weight.mul_(SHARP)
             cast(nn.Linear, self.gain[-1]).bias.fill_(2.0)  # born believing its eyes
-        flat = self.count * (z + c.memory)
+        flat = self.count * (2 * z + c.looks)
         self.instructed = Instructed(flat, self.reader.context_size)
-        special = {k for k in specs if k == self.table or specs[k].kind == "image"}
+        special = {k for k in target_keys(specs) if k == self.table or specs[k].kind == "image"}
         rest = {k: s for k, s in specs.items() if k not in special}
         self.predictor = Heads(rest, self.instructed.width, c.codec)
         self.facts = TableHead(things, c.codec) if things else None
+        images = special - {self.table}
+        shape = (self.count, z, c.looks)
         self.images = nn.ModuleDict(
-            {safe(k): SlotImage(specs[k], self.count, z, c.codec) for k in special - {self.table}}
+            {safe(k): SlotImage(specs[k], shape, bool(things), c.codec) for k in images}
         )
         self.heads = (*sorted(special), *self.predictor.names)
 
@@ -122,9 +139,9 @@ class Slots(WorldModel):
             return torch.zeros(batch_size, *shape, device=self.device)
 
         slots = zeros(self.count, self.width)
-        memory = zeros(self.count, self.config.memory)
+        looks = zeros(self.count, self.config.looks)
         action = zero_action(self.specs["action"], batch_size, self.device)
-        return SlotsState(slots, slots, memory, zeros(self.reader.context_size), action)
+        return SlotsState(slots, slots, looks, zeros(self.reader.context_size), action)
 
     def observe(self, state: SlotsState, batch: Batch) -> SlotsState:
         seen_BTNZ, context_BTC = self._read(batch)
@@ -136,10 +153,10 @@ class Slots(WorldModel):
         return state
 
     def imagine(self, state: SlotsState, action: Tensor, noise: Tensor | None = None) -> SlotsState:
-        memory, prior = self._expect(state, action)
+        prior = self._expect(state, action)
         slots = prior.mean if noise is None else prior.sample(noise)
         blank = torch.zeros_like(state.action)
-        return SlotsState(slots, state.slots, memory, state.context, blank)
+        return SlotsState(slots, state.slots, state.looks, state.context, blank)
 
     def predict(
         self, state: SlotsState, heads: Sequence[str] | None = None
@@ -150,7 +167,7 @@ class Slots(WorldModel):
             if head == self.table and self.facts is not None:
                 said[head] = self.facts(state.slots, self.scales[head])
             elif safe(head) in self.images:
-                said[head] = self.images[safe(head)](state.slots, self.scales[head])
+                said[head] = self.images[safe(head)](state.slots, state.looks, self.scales[head])
         rest = [h for h in wanted if h not in said]
         if rest:
             x = self.instructed(self.features(state), state.context)
@@ -158,7 +175,8 @@ class Slots(WorldModel):
         return {h: said[h] for h in wanted}
 
     def features(self, state: SlotsState) -> Tensor:
-        return torch.cat([state.slots, state.memory], -1).flatten(1)
+        velocity = (state.slots - state.before) / STRIDE
+        return torch.cat([state.slots, velocity, state.looks], -1).flatten(1)
 
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
@@ -168,38 +186,70 @@ class Slots(WorldModel):
     # -- training ----------------------------------------------------------------------------------
 
     def phases(self) -> list[Phase]:
-        c = self.config
-        sight = ("scales", "reader")
-        rest = tuple(n for n, _ in self.named_children() if n not in sight) + ("identity",)
+        c, table = self.config, self.table
+        move = c.move if table else 0.0
+        moving = ("identity", "act", "inward", "source", "sink", "apart", "pair_norm", "message",
+                  "prior", "facts")  # fmt: skip
+        rest = None if not c.see else (*moving, "gain", "instructed", "predictor")
         phases = [
             Phase("frames", self.loss, c.see, rate=4.0, length=1),  # as many scenes as fit
-            Phase("dynamics", self.loss, 1 - c.see, rest if c.freeze and c.see else None),
+            Phase("motion", self.move, move, moving, 2.0, 3 * c.overshoot + 2, (table or "",), 8),
+            Phase("dynamics", self.loss, 1 - c.see - move, rest),
         ]
         return [phase for phase in phases if phase.share]
+
+    def move(self, batch: Batch) -> Loss:
+        """What happens to the named numbers, from two instants on: no frame is looked at.
+
+        Most futures hold no contact, so half of them are drawn where things move that seldom do.
+        """
+        assert self.things is not None and self.table is not None
+        length = self.config.overshoot + 2
+        truth_MTW, action_MTA, calm = (
+            batch[k].unfold(1, length, 1).movedim(-1, 2).flatten(0, 1)
+            for k in (self.table, "action", "is_first")
+        )
+        slots_MTNZ = self.things.write(truth_MTW, self.scales[self.table])
+        whole = ~calm[:, 1:].any(1)
+        moves_MN = (slots_MTNZ.diff(dim=1).abs() > STIR).any(-1).any(1) & whole.unsqueeze(1)
+        weight = (moves_MN / moves_MN.float().mean(0).clamp(min=1e-3)).sum(1) + 1e-3 * whole
+        chosen = torch.cat([w.multinomial(FUTURES // 2, True) for w in (weight, whole.float())])
+        slots_MTNZ, action_MTA = slots_MTNZ[chosen], action_MTA[chosen]
+        state = self.initial(FUTURES)._replace(before=slots_MTNZ[:, 0], slots=slots_MTNZ[:, 1])
+        surprise, said = [], []
+        for t in range(1, length - 1):
+            prior = self._expect(state, action_MTA[:, t])
+            state = state._replace(before=state.slots, slots=prior.mean)
+            surprise.append(prior.loss(slots_MTNZ[:, t + 1]))
+            said.append(state)
+        states = map_state(lambda *xs: torch.stack(xs, 1), *said)
+        truth = {self.table: truth_MTW[chosen, 2:]}
+        losses = score(self.predict, states, truth, [self.table])
+        losses["surprise"] = self.config.surprise * torch.stack(surprise, 1)
+        return Loss(losses, state)
 
     def loss(self, batch: Batch) -> Loss:
         """The prior's surprise at what was seen, and one loss a head; all [B, T].
 
         Windows count as beginnings: what came before them is not known.
         """
-        self.scales.update(batch)
         begins = batch["is_first"].clone()
         begins[:, 0] = True
         batch = {**batch, "is_first": begins}
+        alone = begins.shape[1] == 1
+        if alone or not self.config.see:
+            self.scales.update(batch)
         states, prior = self._scan(batch)
         losses = score(self.predict, states, batch, self._cheap)
-        if self.images:
+        if self.images and (alone or not self.config.see):
             pictures = {k: batch[k] for k in self.heads if safe(k) in self.images}
             chosen, truth = some_instants(states, pictures, self.config.decode)
             losses |= score(self.predict, chosen, truth, list(pictures))
-        if begins.shape[1] > 1:
+        if not alone:
             surprise = prior.loss(states.slots.detach()) * ~begins
             losses["surprise"] = self.config.surprise * surprise
             if self.config.overshoot:
-                losses |= overshoot(
-                    self, states, batch, self._cheap, self.config.overshoot,
-                    self.config.overshoot_starts,
-                )  # fmt: skip
+                losses |= self._overshoot(states, batch)
         return Loss(losses, map_state(lambda x: x.flatten(0, 1).detach(), states))
 
     def _scan(self, batch: Batch) -> tuple[SlotsState, Normal]:
@@ -216,6 +266,20 @@ class Slots(WorldModel):
         stacked = map_state(lambda *xs: torch.stack(xs, 1), *states)
         return stacked, Normal(torch.stack(means, 1), torch.stack(stds, 1), 2, TAIL)
 
+    def _overshoot(self, states: SlotsState, batch: Batch) -> dict[str, Tensor]:
+        """Losses of imagined futures: of the table at every step, of other heads at a few."""
+        c = self.config
+        futures, truth, alive = imagined_windows(
+            self, states, batch, self._cheap, c.overshoot, c.overshoot_starts
+        )
+        table = [self.table] if self.table else []
+        scores = score(self.predict, futures, truth, table)
+        losses = {f"overshoot_{h}": (x * alive).mean(1) for h, x in scores.items()}
+        some, told = some_instants(futures, {**truth, "alive": alive}, SOME)
+        rest = [h for h in self._cheap if h != self.table]
+        scores = score(self.predict, some, told, rest)
+        return losses | {f"overshoot_{h}": x * told["alive"] for h, x in scores.items()}
+
     # -- parts -------------------------------------------------------------------------------------
 
     @property
@@ -229,32 +293,33 @@ class Slots(WorldModel):
         context = self.reader.context(flat).unflatten(0, lead)
         return self.reader(self.scales(flat, self.reader.keys)).unflatten(0, lead), context
 
-    def _expect(self, state: SlotsState, action: Tensor) -> tuple[Tensor, Normal]:
-        """Memory [B, N, M] and slots [B, N, Z] one step later, before anything is seen of it."""
+    def _expect(self, state: SlotsState, action: Tensor) -> Normal:
+        """The slots [B, N, Z] one step later, before anything is seen of it."""
         act = self.act(action_vector(action, self.specs["action"])).unsqueeze(1)
         velocity = (state.slots - state.before) / STRIDE
         me = self.identity + act
-        x = F.silu(self.inward(torch.cat([state.slots, velocity, state.memory], -1)) + me)
-        # apart(z_i - z_j) = apart(z_i) - apart(z_j): pairs cost one addition.
-        here = self.apart(state.slots)
-        pairs = (here + self.sink(x + act)).unsqueeze(2) + (self.source(x) - here).unsqueeze(1)
+        x = F.silu(self.inward(torch.cat([state.slots, velocity], -1)) + me)
+        # apart(z_i - z_j) = apart(z_i) - apart(z_j): a pair costs one addition.
+        here = self.apart(state.slots[..., self.common])
+        pairs = (here + self.sink(x)).unsqueeze(2) + (self.source(x) - here).unsqueeze(1)
         told = self.message(F.silu(self.pair_norm(pairs)).sum(2))
-        memory = self.cell(torch.cat([x, told], -1).flatten(0, 1), state.memory.flatten(0, 1))
-        memory = memory.unflatten(0, state.memory.shape[:2])
-        change, raw = self.prior(torch.cat([x, told, me, memory], -1)).chunk(2, -1)
+        change, raw = self.prior(torch.cat([x, told, me], -1)).chunk(2, -1)
         std = F.softplus(raw - 2) + self.config.min_std
-        return memory, Normal(state.slots + STRIDE * change, std, 2, TAIL)
+        return Normal(state.slots + STRIDE * change, std, 2, TAIL)
 
     def _filter(
         self, state: SlotsState, seen: Tensor, is_first: Tensor
     ) -> tuple[SlotsState, Normal]:
         """One real step: what was expected, corrected by what is seen; that alone at first."""
-        memory, prior = self._expect(state, state.action)
+        prior = self._expect(state, state.action)
         first = is_first.view(-1, 1, 1)
-        identity = self.identity.expand(len(seen), -1, -1)
+        seen, looks = seen.split([self.width, self.config.looks], -1)
         miss = seen - prior.mean
-        gain = self.gain(torch.cat([memory, seen, miss, identity], -1)).sigmoid()
+        identity = self.identity.expand(len(seen), -1, -1)
+        gain = self.gain(torch.cat([seen, miss, identity], -1)).sigmoid()
+        gain, trust = gain.split([self.width, self.config.looks], -1)
         slots = torch.where(first, seen, prior.mean + gain * miss)
         before = torch.where(first, seen, state.slots)
+        looks = torch.where(first, looks, state.looks + trust * (looks - state.looks))
         blank = torch.zeros_like(state.action)
-        return SlotsState(slots, before, memory * ~first, state.context, blank), prior
+        return SlotsState(slots, before, looks, state.context, blank), prior

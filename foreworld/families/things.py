@@ -38,6 +38,12 @@ class Things(nn.Module):
         self.register_buffer("row", row, persistent=False)
         self.register_buffer("column", column, persistent=False)
 
+    @property
+    def common(self) -> list[int]:
+        """Columns that every thing has: what can be compared between any two of them."""
+        times = self.column.bincount(minlength=len(self.columns))
+        return [i for i, count in enumerate(times.tolist()) if count == len(self.names)]
+
     row: Tensor
     column: Tensor
 
@@ -60,3 +66,11 @@ class Things(nn.Module):
         said = middle + spread * slots[..., self.row, self.column]
         known = torch.where(scale.varies.flatten(), said, scale.mean.flatten())
         return known.unflatten(-1, self.shape)
+
+    def write(self, vector: Tensor, scale: Scale) -> Tensor:
+        """The inverse of `read`: [..., *shape] -> [..., N, V], zeros where nothing is named."""
+        flat = vector.flatten(-len(self.shape)).float()
+        middle, spread = self.unit(scale)
+        slots = flat.new_zeros(*flat.shape[:-1], len(self.names), len(self.columns))
+        slots[..., self.row, self.column] = (flat - middle) / spread
+        return slots

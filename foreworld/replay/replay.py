@@ -63,10 +63,13 @@ class Replay:
         self._generator = np.random.default_rng(seed)
         self._update()
 
-    def sample(self, length: int | None = None) -> Batch:
+    def sample(
+        self, length: int | None = None, keys: Sequence[str] | None = None, times: int = 1
+    ) -> Batch:
         """Tensors [batch_size, length, ...] in the dtypes of the specs; yours to keep and change.
 
-        length: of these windows, when not the usual; there are as many steps in the batch.
+        length: of these windows, when not the usual; there are as many steps in the batch, or
+        `times` as many. keys: what to read of them, when not the usual.
         Raises ValueError if there is no episode to draw from.
         """
         self.store.refresh()
@@ -75,8 +78,9 @@ class Replay:
         if not len(self._ids):
             raise ValueError(f"{self.store.path} has no episode to draw from: append one first")
         length = length or self.length
-        lead = (max(1, self.batch_size * self.length // length), length)
-        batch = {k: np.empty((*lead, *shape), dtype) for k, (shape, dtype) in self._layout.items()}
+        lead = (max(1, times * self.batch_size * self.length // length), length)
+        layout = self._layout if keys is None else _layout(self.store, keys)
+        batch = {k: np.empty((*lead, *shape), dtype) for k, (shape, dtype) in layout.items()}
         pieces = list(self._draw(*lead))
         for key, out in batch.items():
             for id, start, row, time, size in pieces:

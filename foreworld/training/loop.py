@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -40,10 +40,13 @@ Arrays = dict[str, dict[str, Tensor]]
 class Sampler(Protocol):
     """Where batches come from; `Replay` is one. Its state lets a resumed run draw the same ones.
 
-    length: of the windows, None the usual; the number of steps in a batch stays the same.
+    length: of the windows, None the usual; the number of steps in a batch stays the same, or is
+    `times` as large. keys: to read, None all.
     """
 
-    def sample(self, length: int | None = None) -> Batch: ...
+    def sample(
+        self, length: int | None = None, keys: Sequence[str] | None = None, times: int = 1
+    ) -> Batch: ...
     def state(self) -> dict[str, Any]: ...
     def restore(self, state: dict[str, Any]) -> None: ...
 
@@ -142,7 +145,9 @@ class Trainer:
             self.model.eval()
             self.grow(self.progress.updates)
             self.model.train()
-        return to_device(self.replay.sample(self.phase.length), self.model.device)
+        phase = self.phase
+        batch = self.replay.sample(phase.length, phase.keys, phase.times)
+        return to_device(batch, self.model.device)
 
     def _write_down(
         self, losses: Mapping[str, Tensor], total: float, norm: float, lr: float

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+WARM_SHARE = 0.05  # a short training does not warm up for half of it
+
 
 @dataclass(frozen=True)
 class OptimiserConfig:
     lr: float = 1e-3  # peak learning rate
-    warmup: int = 100  # updates until the peak is reached
+    warmup: int = 100  # updates until the peak is reached, unless 5 % of the budget come first
     final: float = 0.05  # share of the peak left at the end of the budget (cosine)
     eps: float = 1e-8  # Adam's epsilon
     weight_decay: float = 0.0  # AdamW's decoupled decay
@@ -38,7 +40,7 @@ def make_optimiser(
 
 def learning_rate(config: OptimiserConfig, updates: int, spent: float) -> float:
     """Linear warm-up in updates, then a cosine in `spent`, the share of the budget used."""
-    warm = min(1.0, (updates + 1) / max(config.warmup, 1))
+    warm = min(1.0, max((updates + 1) / max(config.warmup, 1), spent / WARM_SHARE))
     cosine = 0.5 * (1 + math.cos(math.pi * min(max(spent, 0.0), 1.0)))
     return config.lr * warm * (config.final + (1 - config.final) * cosine)
 

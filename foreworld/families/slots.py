@@ -51,6 +51,7 @@ from foreworld.vocab import (
     target_keys,
 )
 
+GENTLY = 0.3  # the rate at which what was learned from numbers is made to bear real frames
 SHARP = 4.0  # differences are magnified at birth: contact is a matter of centimetres
 FUTURES = 256  # in an update of motion
 STIR = 0.01  # deviations of a column in a step: less is not called moving
@@ -194,7 +195,7 @@ class Slots(WorldModel):
         phases = [
             Phase("frames", self.loss, c.see, rate=4.0, length=1),  # as many scenes as fit
             Phase("motion", self.move, move, moving, 2.0, 3 * c.overshoot + 2, (table or "",), 8),
-            Phase("dynamics", self.loss, 1 - c.see - move, rest),
+            Phase("dynamics", self.loss, 1 - c.see - move, rest, GENTLY if move else 1.0),
         ]
         return [phase for phase in phases if phase.share]
 

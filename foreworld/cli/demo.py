@@ -43,7 +43,7 @@ class Recipe:
     steps: int = 60_000  # collected at most
     num_envs: int = 32
     policy: str = "mixed"
-    family: str = "rssm"
+    family: str = "slots"
     preset: tuple[str, ...] = ()
     model: tuple[str, ...] = ()  # overrides of its config
     loop: tuple[str, ...] = ()  # overrides of LoopConfig

@@ -41,6 +41,7 @@ class Args:
     baselines: bool = True  # also run random, noop and the expert, where there is one
     seed: int = 0  # of starts (a million further on than training's) and of the search
     out: Path | None = None  # file for the result; default: RUN/evaluation.json
+    threads: int | None = None  # of the CPU; default: 2 where that is faster just now, else 1
     family: str | None = None  # module:Class of the model, where it is not in the catalog
 
 
@@ -53,11 +54,14 @@ def run(args: Args) -> dict[str, Any]:
     from foreworld.evaluation.tables import control_table
     from foreworld.log import progress
     from foreworld.run import load, make_stream
+    from foreworld.training.threads import keep_memory, set_threads
 
     if args.episodes < 1:
         raise ValueError(f"--episodes {args.episodes}: at least 1")
     opened = load(args.run, family=args.family)
     world = _world(opened.world, args)
+    set_threads(args.threads)
+    keep_memory()
     policies = _policies(args, opened.model, world.env)
     seed = HELD_OUT + args.seed
     with progress("evaluating", len(policies) * args.episodes) as advance:

@@ -22,7 +22,7 @@ from foreworld.worlds.tabletop_expert import ScriptedExpert
 from foreworld.worlds.tabletop_task import Task, parse
 
 NOISE = 0.3  # of the noisy expert, in units of the action
-SHARES = (0.5, 0.4, 0.1)  # of a mixture's episodes: play, noisy expert, random
+SHARES = (0.65, 0.25, 0.1)  # of a mixture's episodes: play, noisy expert, random
 
 
 @dataclass(frozen=True)

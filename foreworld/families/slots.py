@@ -129,7 +129,7 @@ class Slots(WorldModel):
         images = special - {self.table}
         shape = (self.count, z, c.looks)
         self.images = nn.ModuleDict(
-            {safe(k): SlotImage(specs[k], shape, bool(things), c.codec) for k in images}
+            {safe(k): SlotImage(specs[k], shape, self.common, c.codec) for k in images}
         )
         self.heads = (*sorted(special), *self.predictor.names)
 
@@ -168,7 +168,9 @@ class Slots(WorldModel):
             if head == self.table and self.facts is not None:
                 said[head] = self.facts(state.slots, self.scales[head])
             elif safe(head) in self.images:
-                said[head] = self.images[safe(head)](state.slots, state.looks, self.scales[head])
+                # Named numbers are taught by name; the picture would only pull them off.
+                slots = state.slots.detach() if self.things else state.slots
+                said[head] = self.images[safe(head)](slots, state.looks, self.scales[head])
         rest = [h for h in wanted if h not in said]
         if rest:
             x = self.instructed(self.features(state), state.context)
@@ -237,16 +239,15 @@ class Slots(WorldModel):
         begins = batch["is_first"].clone()
         begins[:, 0] = True
         batch = {**batch, "is_first": begins}
-        alone = begins.shape[1] == 1
-        if alone or not self.config.see:
+        if self._sees(batch):
             self.scales.update(batch)
         states, prior = self._scan(batch)
         losses = score(self.predict, states, batch, self._cheap)
-        if self.images and (alone or not self.config.see):
+        if self.images and self._sees(batch):
             pictures = {k: batch[k] for k in self.heads if safe(k) in self.images}
             chosen, truth = some_instants(states, pictures, self.config.decode)
             losses |= score(self.predict, chosen, truth, list(pictures))
-        if not alone:
+        if begins.shape[1] > 1:
             surprise = prior.loss(states.slots.detach()) * ~begins
             losses["surprise"] = self.config.surprise * surprise
             if self.config.overshoot:
@@ -288,11 +289,23 @@ class Slots(WorldModel):
         return [h for h in self.heads if safe(h) not in self.images]
 
     def _read(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What frames [B, T, ...] say by themselves: slots [B, T, N, Z], and words [B, T, C]."""
+        """What frames [B, T, ...] say by themselves: slots [B, T, N, Z], and words [B, T, C].
+
+        While frames are learned, cameras are found beside them.
+        """
         lead = batch["is_first"].shape
         flat = {k: batch[k].flatten(0, 1) for k in (*self.reader.keys, *self.reader.texts)}
         context = self.reader.context(flat).unflatten(0, lead)
-        return self.reader(self.scales(flat, self.reader.keys)).unflatten(0, lead), context
+        seen, keypoints = self.reader(self.scales(flat, self.reader.keys))
+        if self.training and self._sees(batch) and self.things and self.table in batch:
+            slots = self.things.write(batch[self.table].flatten(0, 1), self.scales[self.table])
+            for key, points in keypoints.items():
+                cast(SlotImage, self.images[safe(key)]).find(slots, points)
+        return seen.unflatten(0, lead), context
+
+    def _sees(self, batch: Batch) -> bool:
+        """Whether this is a batch to learn frames from: a window of one, or all where see is 0."""
+        return batch["is_first"].shape[1] == 1 or not self.config.see
 
     def _expect(self, state: SlotsState, action: Tensor) -> Normal:
         """The slots [B, N, Z] one step later, before anything is seen of it."""

@@ -87,21 +87,23 @@ class Spots(nn.Module):
     place: makes a row, a column and a strength of each spot, [B, 3 * K], of what it is given.
     """
 
-    def __init__(self, place: nn.Module, grid: tuple[int, int]) -> None:
+    def __init__(self, place: nn.Module, keypoints: int, grid: tuple[int, int]) -> None:
         super().__init__()
         self.place = place
         rows = torch.linspace(-1, 1, grid[0]).view(-1, 1).expand(grid)
         columns = torch.linspace(-1, 1, grid[1]).view(1, -1).expand(grid)
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("columns", columns, persistent=False)
-        self.sharpness = 0.5 * (max(grid) / 2) ** 2  # a deviation of one cell
+        self.cell = 2 / max(grid)  # deviation of a spot at birth
+        self.wide = nn.Parameter(torch.zeros(keypoints, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """x: what `place` takes -> [B, K, H, W]."""
         row, column, strength = self.place(x)[..., None, None].chunk(3, 1)
         rows, columns = self.get_buffer("rows"), self.get_buffer("columns")
         far = (rows - row).square() + (columns - column).square()
-        return strength * torch.exp(-self.sharpness * far)
+        width = self.cell * self.wide.exp()
+        return strength * torch.exp(-0.5 * far / width.square())
 
 
 class ImageDecoder(nn.Module):
@@ -128,7 +130,7 @@ class ImageDecoder(nn.Module):
         self.grow = nn.Conv2d(channels, 4 * channels, 3, padding=1)
         cells = (height // patch, wide // patch)
         place = place or nn.Linear(width, 3 * keypoints)
-        self.spots = Spots(place, cells) if keypoints else None
+        self.spots = Spots(place, keypoints, cells) if keypoints else None
         self.mix = nn.Conv2d(channels + keypoints, 2 * channels, 3, padding=1)
         self.out = nn.Conv2d(2 * channels, colours * patch * patch, 3, padding=1)
 

@@ -1,6 +1,6 @@
 """What planning inside a trained model achieves, from collecting to scores, by the commands alone.
 
-python benchmarks/learned_tasks.py push        300,000 steps, 30 minutes of training, 100 starts
+python benchmarks/learned_tasks.py push        150,000 steps, 30 minutes of training, 100 starts
 python benchmarks/learned_tasks.py pendulum    20,000 steps, 4 minutes of training, 20 starts
 python benchmarks/learned_tasks.py minigrid
 
@@ -34,14 +34,13 @@ BLOCKS = (*PLAN, "--action-block", "2", "--replan-every", "2", "--episodes", "10
 SIXTY = ("--env", "max_steps=60")
 TASKS = {
     "push": Task(
-        ("tabletop", "--env", 'task=["move","push"]', "--env", "max_steps=30", "--steps", "300000",
+        ("tabletop", "--env", 'task=["move","push"]', "--env", "max_steps=30", "--steps", "150000",
          "--policy", "mixed", "--num-envs", "32"),
-        ("--budget", "30m", "--threads", "1", "--train", "length=10", "--set", "overshoot=6",
-         "see=0.35"),
+        ("--family", "slots", "--budget", "30m", "--threads", "1"),
         {
             f"{task}_by_{judge}": ("--task", task, "--judge", judge, *SIXTY, *BLOCKS)
-            for task in ("push", "move")
             for judge in ("instruction", "reward")
+            for task in ("push", "move")
         },
     ),
     "pendulum": Task(

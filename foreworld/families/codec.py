@@ -240,12 +240,15 @@ class Heads(nn.Module):
     def forward(
         self, x: Tensor, scales: Scales, heads: Sequence[str] | None = None
     ) -> dict[str, Prediction]:
-        unknown = [h for h in heads or () if h not in self.names]
-        if unknown:
-            raise ValueError(
-                f"no head named {unknown[0]!r}; this model has: {', '.join(self.names)}"
-            )
+        check_heads(heads, self.names)
         return {h: self.parts[safe(h)](x, scales.get(h)) for h in heads or self.names}
+
+
+def check_heads(wanted: Sequence[str] | None, names: Sequence[str]) -> None:
+    """Raises ValueError for a head that a model does not have."""
+    for head in wanted or ():
+        if head not in names:
+            raise ValueError(f"no head named {head!r}; this model has: {', '.join(names)}")
 
 
 def head_targets(batch: Mapping[str, Tensor], names: Sequence[str]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from foreworld.vocab import Spec
 
 SLOWEST = 1e-3  # weight of a new batch once many were seen: scales drift, they do not jump
 
-ENOUGH = 16  # frames of a batch that are looked at
+SETTLED, SELDOM = 20, 10  # batches after which an image's scale learns from every tenth only
 
 
 class Scale(nn.Module):
@@ -35,11 +35,10 @@ class Scale(nn.Module):
     @torch.no_grad()
     def update(self, x: Tensor) -> None:
         """Move towards a batch [B, T, ...]; exactly its statistics the first time."""
-        flat = x.flatten(0, 1)
-        if self.image:  # a few frames say it as well, and all of them would cost as much as reading
-            flat = flat[:: max(1, len(flat) // ENOUGH)]
-        flat = as_float(flat)
         self.count += 1
+        if self.image and self.count > SETTLED and self.count % SELDOM:
+            return  # looking at all pixels again would cost as much as reading them
+        flat = as_float(x).flatten(0, 1)
         weight = (1 / self.count).clamp(min=SLOWEST)
         self.mean += weight * (flat.mean(0) - self.mean)
         square = (flat - self.mean).square()
@@ -80,6 +79,9 @@ class Scales(nn.Module):
         return self[key] if safe(key) in self.parts else None
 
     def update(self, batch: Mapping[str, Tensor]) -> None:
+        """Learn from a batch [B, T, ...]; a model in eval mode stays as it is."""
+        if not self.training:
+            return
         for key, value in batch.items():
             if safe(key) in self.parts:
                 self[key].update(value)

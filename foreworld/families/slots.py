@@ -18,27 +18,28 @@ contact is learned; then both together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foreworld.families.codec import (
     SCALAR,
     TAIL,
-    CodecConfig,
     Heads,
     Instructed,
     action_vector,
+    check_heads,
     zero_action,
 )
 from foreworld.families.scales import Scales, safe
 from foreworld.families.scoring import imagined_windows, score, some_instants
 from foreworld.families.slots_codec import SlotImage, SlotReader, TableHead
+from foreworld.families.slots_config import PRESETS as PRESETS
+from foreworld.families.slots_config import SlotsConfig as SlotsConfig
+from foreworld.families.slots_motion import STRIDE, Motion
 from foreworld.families.things import Things, named_key
-from foreworld.nn.mlp import mlp, scale_output
+from foreworld.nn.mlp import mlp
 from foreworld.outputs import Normal
 from foreworld.vocab import (
     Batch,
@@ -52,36 +53,9 @@ from foreworld.vocab import (
 )
 
 GENTLY = 0.3  # the rate at which what was learned from numbers is made to bear real frames
-SHARP = 4.0  # differences are magnified at birth: contact is a matter of centimetres
 FUTURES = 256  # in an update of motion
 STIR = 0.01  # deviations of a column in a step: less is not called moving
 SOME = 0.2  # of imagined instants are enough for heads that do not steer the dynamics
-STRIDE = 0.2  # how far a slot goes in a step, about, in deviations of its column
-
-
-@dataclass(frozen=True)
-class SlotsConfig:
-    free: int = 4  # slots where no number of the world belongs to a thing
-    numbers: int = 8  # that such a slot has; named things have those that are named
-    looks: int = 4  # numbers of a slot that stay as they are while it moves: colour, kind
-    hidden: int = 64  # width of what passes between two slots
-    min_std: float = 0.01  # the prior is never surer, in deviations of a column
-    surprise: float = 0.1  # weight of the prior's likelihood of what was then seen
-    overshoot: int = 3  # steps imagined in training with losses on every cheap head; 0: none
-    overshoot_starts: int = 3  # instants of each window from which those steps begin
-    decode: float = 0.25  # share of a batch's frames whose image is decoded in training
-    see: float = 0.4  # share of training in which frames are learned one by one; 0: none
-    move: float = 0.4  # share in which motion is learned from named numbers alone; 0: none
-    codec: CodecConfig = field(
-        default_factory=lambda: CodecConfig(hidden=128)
-    )  # encoders and heads
-
-    def __post_init__(self) -> None:
-        if min(self.see, self.move) < 0 or self.see + self.move >= 1:
-            raise ValueError(
-                f"see={self.see} and move={self.move} leave no time for both together: "
-                "shares from 0 on, below 1 in sum"
-            )
 
 
 class SlotsState(NamedTuple):
@@ -106,19 +80,12 @@ class Slots(WorldModel):
         things, c, m = self.things, config, config.hidden
         self.count = len(things.names) if things else c.free
         self.width = z = len(things.columns) if things else c.numbers
-        self.reader = SlotReader(specs, c.codec, (self.count, z + c.looks))
-        self.identity = nn.Parameter(0.5 * torch.randn(self.count, m))
-        self.act = nn.Linear(specs["action"].width, m)
-        self.inward = nn.Linear(2 * z, m)
-        self.source, self.sink = nn.Linear(m, m), nn.Linear(m, m)
         self.common = things.common if things else list(range(z))
-        self.apart = nn.Linear(len(self.common), m, bias=False)
-        self.pair_norm = nn.LayerNorm(m)
-        self.message = nn.Linear(m, m)
-        self.prior = scale_output(mlp(3 * m, 2 * z, 2 * m, 1), 0.1)
+        self.reader = SlotReader(specs, c.codec, (self.count, z + c.looks))
+        self.motion = Motion(self.count, z, self.common, specs["action"].width, c)
+        self.identity = nn.Parameter(0.5 * torch.randn(self.count, m))
         self.gain = mlp(2 * z + m, z + c.looks, m, 1)
         with torch.no_grad():
-            self.apart.weight.mul_(SHARP)
             cast(nn.Linear, self.gain[-1]).bias.fill_(2.0)  # born believing its eyes
         flat = self.count * (2 * z + c.looks)
         self.instructed = Instructed(flat, self.reader.context_size)
@@ -162,8 +129,9 @@ class Slots(WorldModel):
     def predict(
         self, state: SlotsState, heads: Sequence[str] | None = None
     ) -> dict[str, Prediction]:
+        check_heads(heads, self.heads)
         said: dict[str, Prediction] = {}
-        wanted = self.heads if heads is None else heads
+        wanted = heads or self.heads
         for head in wanted:
             if head == self.table and self.facts is not None:
                 said[head] = self.facts(state.slots, self.scales[head])
@@ -171,8 +139,7 @@ class Slots(WorldModel):
                 # Named numbers are taught by name; the picture would only pull them off.
                 slots = state.slots.detach() if self.things else state.slots
                 said[head] = self.images[safe(head)](slots, state.looks, self.scales[head])
-        rest = [h for h in wanted if h not in said]
-        if rest:
+        if rest := [h for h in wanted if h not in said]:
             x = self.instructed(self.features(state), state.context)
             said |= self.predictor(x, self.scales, rest)
         return {h: said[h] for h in wanted}
@@ -189,11 +156,9 @@ class Slots(WorldModel):
     # -- training ----------------------------------------------------------------------------------
 
     def phases(self) -> list[Phase]:
-        c, table = self.config, self.table
+        c, table, moving = self.config, self.table, ("motion", "facts")
         move = c.move if table else 0.0
-        moving = ("identity", "act", "inward", "source", "sink", "apart", "pair_norm", "message",
-                  "prior", "facts")  # fmt: skip
-        rest = None if not c.see else (*moving, "gain", "instructed", "predictor")
+        rest = None if not c.see else (*moving, "identity", "gain", "instructed", "predictor")
         phases = [
             Phase("frames", self.loss, c.see, rate=4.0, length=1),  # as many scenes as fit
             Phase("motion", self.move, move, moving, 2.0, 3 * c.overshoot + 2, (table or "",), 8),
@@ -202,10 +167,7 @@ class Slots(WorldModel):
         return [phase for phase in phases if phase.share]
 
     def move(self, batch: Batch) -> Loss:
-        """What happens to the named numbers, from two instants on: no frame is looked at.
-
-        Most futures hold no contact, so half of them are drawn where things move that seldom do.
-        """
+        """What happens to the named numbers, from two instants on: no frame is looked at."""
         assert self.things is not None and self.table is not None
         length = self.config.overshoot + 2
         truth_MTW, action_MTA, calm = (
@@ -213,10 +175,7 @@ class Slots(WorldModel):
             for k in (self.table, "action", "is_first")
         )
         slots_MTNZ = self.things.write(truth_MTW, self.scales[self.table])
-        whole = ~calm[:, 1:].any(1)
-        moves_MN = (slots_MTNZ.diff(dim=1).abs() > STIR).any(-1).any(1) & whole.unsqueeze(1)
-        weight = (moves_MN / moves_MN.float().mean(0).clamp(min=1e-3)).sum(1) + 1e-3 * whole
-        chosen = torch.cat([w.multinomial(FUTURES // 2, True) for w in (weight, whole.float())])
+        chosen = self.telling(slots_MTNZ, ~calm[:, 1:].any(1))
         slots_MTNZ, action_MTA = slots_MTNZ[chosen], action_MTA[chosen]
         state = self.initial(FUTURES)._replace(before=slots_MTNZ[:, 0], slots=slots_MTNZ[:, 1])
         surprise, said = [], []
@@ -230,6 +189,17 @@ class Slots(WorldModel):
         losses = score(self.predict, states, truth, [self.table])
         losses["surprise"] = self.config.surprise * torch.stack(surprise, 1)
         return Loss(losses, state)
+
+    @staticmethod
+    def telling(slots_MTNZ: Tensor, whole: Tensor) -> Tensor:
+        """Indices of `FUTURES` windows to learn from, among those that are `whole` [M].
+
+        Most hold no contact, so half are drawn where things move that seldom do.
+        """
+        moves_MN = (slots_MTNZ.diff(dim=1).abs() > STIR).any(-1).any(1) & whole.unsqueeze(1)
+        weight = (moves_MN / moves_MN.float().mean(0).clamp(min=1e-3)).sum(1) + 1e-3 * whole
+        half = FUTURES // 2
+        return torch.cat([w.multinomial(half, True) for w in (weight, whole.float())])
 
     def loss(self, batch: Batch) -> Loss:
         """The prior's surprise at what was seen, and one loss a head; all [B, T].
@@ -297,7 +267,7 @@ class Slots(WorldModel):
         flat = {k: batch[k].flatten(0, 1) for k in (*self.reader.keys, *self.reader.texts)}
         context = self.reader.context(flat).unflatten(0, lead)
         seen, keypoints = self.reader(self.scales(flat, self.reader.keys))
-        if self.training and self._sees(batch) and self.things and self.table in batch:
+        if self.training and self._sees(batch) and self.things and self.table:
             slots = self.things.write(batch[self.table].flatten(0, 1), self.scales[self.table])
             for key, points in keypoints.items():
                 cast(SlotImage, self.images[safe(key)]).find(slots, points)
@@ -309,17 +279,8 @@ class Slots(WorldModel):
 
     def _expect(self, state: SlotsState, action: Tensor) -> Normal:
         """The slots [B, N, Z] one step later, before anything is seen of it."""
-        act = self.act(action_vector(action, self.specs["action"])).unsqueeze(1)
-        velocity = (state.slots - state.before) / STRIDE
-        me = self.identity + act
-        x = F.silu(self.inward(torch.cat([state.slots, velocity], -1)) + me)
-        # apart(z_i - z_j) = apart(z_i) - apart(z_j): a pair costs one addition.
-        here = self.apart(state.slots[..., self.common])
-        pairs = (here + self.sink(x)).unsqueeze(2) + (self.source(x) - here).unsqueeze(1)
-        told = self.message(F.silu(self.pair_norm(pairs)).sum(2))
-        change, raw = self.prior(torch.cat([x, told, me], -1)).chunk(2, -1)
-        std = F.softplus(raw - 2) + self.config.min_std
-        return Normal(state.slots + STRIDE * change, std, 2, TAIL)
+        act = action_vector(action, self.specs["action"])
+        return self.motion(state.slots, state.before, act)
 
     def _filter(
         self, state: SlotsState, seen: Tensor, is_first: Tensor

@@ -129,8 +129,9 @@ class ImageDecoder(nn.Module):
         self.spread = nn.Linear(width, channels * self.grid[1] * self.grid[2])
         self.grow = nn.Conv2d(channels, 4 * channels, 3, padding=1)
         cells = (height // patch, wide // patch)
-        place = place or nn.Linear(width, 3 * keypoints)
-        self.spots = Spots(place, keypoints, cells) if keypoints else None
+        if keypoints and place is None:
+            place = nn.Linear(width, 3 * keypoints)
+        self.spots = Spots(place, keypoints, cells) if place is not None else None
         self.mix = nn.Conv2d(channels + keypoints, 2 * channels, 3, padding=1)
         self.out = nn.Conv2d(2 * channels, colours * patch * patch, 3, padding=1)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import hypot, isfinite
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -67,14 +67,10 @@ class Tabletop(gymnasium.Env[dict[str, Any], np.ndarray]):
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": things.CONTROL_HZ}
-    FACTS = things.FACTS
-    FACTORS = FACTORS
-    # Entries of `info` that are recorded: a model may learn to predict them and never sees them.
+    FACTS, FACTORS = things.FACTS, FACTORS
+    # Entries of `info` to record: a model may learn to predict them and never sees them.
     targets = {"facts": Box(-1, 1, (len(FACTS),)), "success": Box(0, 1, ()), "cost": Box(0, 1, ())}
-    names: ClassVar[dict[str, tuple[str, ...]]] = {
-        "facts": things.NAMES,
-        "proprio": ("pusher.x", "pusher.y", "pusher.vx", "pusher.vy"),
-    }
+    names = things.NAMES
 
     def __init__(
         self,

@@ -46,11 +46,14 @@ FACTS: tuple[str, ...] = (
     "box_sin4",
     *(f"{name}_{axis}" for name in MARKS for axis in "xy"),
 )
-# The same as models are told them: whose number it is, and which ("red_mark.x").
-NAMES = tuple(
-    f"{thing}.{fact.removeprefix(thing)[1:]}"
-    for fact in FACTS
-    for thing in ("pusher", *OBJECTS, *MARKS)
-    if fact.startswith(f"{thing}_")
-)
+# What models are told the numbers of each key are: whose, and which.
+NAMES = {
+    "facts": tuple(
+        f"{thing}.{fact.removeprefix(thing)[1:]}"
+        for fact in FACTS
+        for thing in ("pusher", *OBJECTS, *MARKS)
+        if fact.startswith(f"{thing}_")
+    ),
+    "proprio": ("pusher.x", "pusher.y", "pusher.vx", "pusher.vy"),
+}
 INDEX = {name: i for i, name in enumerate(FACTS)}

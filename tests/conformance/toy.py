@@ -8,6 +8,7 @@ models predict and never see. The sentence means nothing; the rest follows from 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ def toy_specs(discrete: bool) -> dict[str, Spec]:
     """discrete: five moves instead of two numbers in [-1, 1]."""
     return {
         "image": Spec((SIZE, SIZE, 3), "uint8", "image"),
-        "position": Spec((2,), "float32", "vector", low=0.0, high=1.0),
+        "position": Spec(
+            (2,), "float32", "vector", low=0.0, high=1.0, names=("dot.across", "dot.down")
+        ),
         "third": Spec((), "int64", "discrete", classes=(3,)),
         "words": Spec((16,), "uint8", "text"),
         "far": Spec((), "float32", "vector", observed=False),
@@ -104,9 +107,11 @@ class ToySampler:
         self.pool = windows(64, 64, seed, discrete, seams=0.1)
         self.rng = np.random.default_rng(seed)
 
-    def sample(self, length: int | None = None) -> Batch:
+    def sample(
+        self, length: int | None = None, keys: Sequence[str] | None = None, times: int = 1
+    ) -> Batch:
         length = length or 8
-        num = max(1, 128 // length)
+        num = max(1, times * 128 // length)
         row = torch.from_numpy(self.rng.integers(64, size=(num, 1)))
         start = torch.from_numpy(self.rng.integers(65 - length, size=(num, 1)))
         time = start + torch.arange(length)

@@ -75,7 +75,7 @@ class Numbers:
     def __init__(self) -> None:
         self.generator = torch.Generator().manual_seed(3)
 
-    def sample(self, length: int | None = None) -> Batch:
+    def sample(self, length: int | None = None, keys: Any = None, times: int = 1) -> Batch:
         shape = (12 // (length or 4), length or 4)
         return {"x": torch.randn(shape, generator=self.generator)}
 

@@ -78,13 +78,13 @@ def main(name: str) -> None:
         foreworld("collect", *task.collect, "--out", str(data))
     if not run.exists():
         foreworld("train", str(data), "--run", str(run), *task.train)
+    commands = {"collect": task.collect, "train": task.train, "evaluate": task.evaluate}
     scores = {}
     for what, words in task.evaluate.items():
         out = folder / f"{what}.json"
         foreworld("evaluate", str(run), *words, "--out", str(out))
         scores[what] = json.loads(out.read_text())
-    commands = {"collect": task.collect, "train": task.train, "evaluate": task.evaluate}
-    write_json(RESULTS / f"{name}.json", {"commands": commands, "scores": scores})
+        write_json(RESULTS / f"{name}.json", {"commands": commands, "scores": scores})
 
 
 if __name__ == "__main__":

@@ -188,3 +188,11 @@ def test_windows_of_another_length_hold_as_many_steps(store):
     assert replay.sample(1)["place"].shape == (24, 1, 2)
     assert replay.sample(50)["place"].shape == (1, 50, 2), "at least one"
     assert replay.sample()["place"].shape == (4, 6, 2)
+
+
+def test_one_sample_may_read_less_and_be_larger(store):
+    replay = Replay(store, batch_size=4, length=5)
+    batch = replay.sample(10, ("place",), times=3)
+    assert set(batch) == {"place", "action", "reward", "is_first", "is_last", "is_terminal"}
+    assert batch["place"].shape == (6, 10, 2)
+    assert "image" in replay.sample(), "what one sample read is not what the next reads"

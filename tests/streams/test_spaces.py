@@ -5,6 +5,8 @@ import pytest
 from gymnasium import spaces
 
 from foreworld.streams import action_spec, env_actions, observation_leaves
+from foreworld.streams.spaces import named
+from foreworld.vocab import Spec
 
 
 def only(space, image_size=None):
@@ -125,3 +127,16 @@ def test_actions_of_the_spec_land_in_the_space(space):
     given = env_actions(space, actions.reshape(8, *spec.shape).astype(spec.dtype))
     assert all(action in space for action in given)
     assert len(given) == 8
+
+
+def test_numbers_get_the_names_that_a_world_gives_them():
+    specs = {"arm": Spec((2,), "float32", "vector"), "image": Spec((8, 8, 3), "uint8", "image")}
+    found = named(specs, {"arm": ["elbow.pos", "wrist.pos"], "gone": ["x"]})
+    assert found["arm"].names == ("elbow.pos", "wrist.pos")
+    assert found["image"] == specs["image"]
+    assert Spec.from_json(found["arm"].to_json()) == found["arm"]
+
+
+def test_every_number_needs_its_name():
+    with pytest.raises(ValueError, match="1 names for 2 numbers"):
+        Spec((2,), "float32", "vector", names=("x",))

@@ -202,3 +202,14 @@ def test_reset_options_hold_for_one_episode():
     assert info["solved_at_start"] is False
     env.reset()
     assert (env.task.kind, env.factors["size"]) == ("push", 1.0)
+
+
+def test_every_fact_has_a_name_that_says_whose_it_is():
+    env = Tabletop()
+    assert len(env.names["facts"]) == len(env.FACTS)
+    for name, fact in zip(env.names["facts"], env.FACTS, strict=True):
+        thing, _, number = name.partition(".")
+        assert f"{thing}_{number}" == fact
+    assert {n.partition(".")[0] for n in env.names["facts"]} == {
+        "pusher", "cup", "box", "ball", "red_mark", "green_mark",
+    }  # fmt: skip

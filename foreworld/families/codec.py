@@ -82,21 +82,39 @@ class VectorEncoder(nn.Module):
         return self.net(x.flatten(-event) if event else x.unsqueeze(-1))
 
 
-class Encoder(nn.Module):
-    """Everything seen at one instant -> (embedding [B, E], context [B, C])."""
+def seen_keys(specs: Specs) -> list[str]:
+    """Keys that an encoder sees; words are context (`Words`). Raises ValueError without any."""
+    keys = [k for k in observation_keys(specs) if specs[k].kind != "text"]
+    if not keys:
+        raise ValueError("nothing to see: the world has no observed image, vector or discrete key")
+    return keys
+
+
+class Words(nn.Module):
+    """Instructions [B, ...] -> context [B, C]; no columns where the world has no words."""
 
     def __init__(self, specs: Specs, config: CodecConfig) -> None:
         super().__init__()
-        self.keys = [k for k in observation_keys(specs) if specs[k].kind != "text"]
-        self.texts = [k for k in observation_keys(specs) if specs[k].kind == "text"]
+        self.keys = [k for k in observation_keys(specs) if specs[k].kind == "text"]
+        self.parts = nn.ModuleDict({safe(k): TextEncoder(config.context) for k in self.keys})
+        self.size = config.context * len(self.keys)
+
+    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """A batch [B, T, ...] -> [B, T, C]."""
+        lead = batch["is_first"]
         if not self.keys:
-            raise ValueError(
-                "nothing to see: the world has no observed image, vector or discrete key"
-            )
+            return torch.zeros(*lead.shape, 0, device=lead.device)
+        return torch.cat([self.parts[safe(k)](batch[k]) for k in self.keys], -1)
+
+
+class Encoder(nn.Module):
+    """Everything seen at one instant -> embedding [B, E]."""
+
+    def __init__(self, specs: Specs, config: CodecConfig) -> None:
+        super().__init__()
+        self.keys = seen_keys(specs)
         self.parts = nn.ModuleDict({safe(k): self._part(specs[k], config) for k in self.keys})
-        self.words = nn.ModuleDict({safe(k): TextEncoder(config.context) for k in self.texts})
         self.join = mlp(config.embed * len(self.keys), None, config.embed, 1)
-        self.context_size = config.context * len(self.texts)
 
     @staticmethod
     def _part(spec: Spec, config: CodecConfig) -> nn.Module:
@@ -107,13 +125,6 @@ class Encoder(nn.Module):
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Scaled tensors [B, ...] -> [B, E]."""
         return self.join(torch.cat([self.parts[safe(k)](batch[k]) for k in self.keys], -1))
-
-    def context(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Instructions [B, ...] -> [B, C]; no columns where the world has no words."""
-        if not self.texts:
-            first = batch[self.keys[0]]
-            return torch.zeros(len(first), 0, device=first.device)
-        return torch.cat([self.words[safe(k)](batch[k]) for k in self.texts], -1)
 
 
 class Instructed(nn.Module):

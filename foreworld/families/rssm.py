@@ -23,6 +23,7 @@ from foreworld.families.codec import (
     Encoder,
     Heads,
     Instructed,
+    Words,
     action_vector,
     zero_action,
 )
@@ -62,6 +63,7 @@ class Rssm(WorldModel):
         self.config = config
         self.scales = Scales({**specs, "reward": SCALAR})
         self.encoder = Encoder(specs, config.codec)
+        self.words = Words(specs, config.codec)
         self.latent = (
             GaussianLatent(config.stoch, config.min_std)
             if config.latent == "gaussian"
@@ -73,7 +75,7 @@ class Rssm(WorldModel):
         self.prior = scale_output(mlp(c.deter, z.parameters, c.hidden, 1), 0.1)
         self.look = mlp(c.codec.embed, z.parameters, c.hidden, 1)  # what one frame says by itself
         self.posterior = scale_output(mlp(c.deter + c.codec.embed, z.parameters, c.hidden, 1), 0.1)
-        self.instructed = Instructed(c.deter + z.size, self.encoder.context_size)
+        self.instructed = Instructed(c.deter + z.size, self.words.size)
         self.predictor = Heads(specs, self.instructed.width, c.codec)
         self.heads = self.predictor.names
 
@@ -85,9 +87,7 @@ class Rssm(WorldModel):
 
         action = zero_action(self.specs["action"], batch_size, self.device)
         c = self.config
-        return RssmState(
-            zeros(c.deter), zeros(self.latent.size), zeros(self.encoder.context_size), action
-        )
+        return RssmState(zeros(c.deter), zeros(self.latent.size), zeros(self.words.size), action)
 
     def observe(self, state: RssmState, batch: Batch) -> RssmState:
         embed_BTE, context_BTC = self._encode(batch)
@@ -209,10 +209,9 @@ class Rssm(WorldModel):
         return [h for h in self.heads if h not in self._images]
 
     def _encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        lead = batch["is_first"].shape
-        flat = {k: batch[k].flatten(0, 1) for k in (*self.encoder.keys, *self.encoder.texts)}
-        context = self.encoder.context(flat).unflatten(0, lead)
-        return self.encoder(self.scales(flat, self.encoder.keys)).unflatten(0, lead), context
+        flat = {k: batch[k].flatten(0, 1) for k in self.encoder.keys}
+        embed = self.encoder(self.scales(flat, self.encoder.keys))
+        return embed.unflatten(0, batch["is_first"].shape), self.words(batch)
 
     def _advance(self, deter: Tensor, stoch: Tensor, action: Tensor) -> Tensor:
         vector = action_vector(action, self.specs["action"])

@@ -28,6 +28,7 @@ from foreworld.families.codec import (
     TAIL,
     Heads,
     Instructed,
+    Words,
     action_vector,
     check_heads,
     zero_action,
@@ -81,6 +82,7 @@ class Slots(WorldModel):
         self.count = len(things.names) if things else c.free
         self.width = z = len(things.columns) if things else c.numbers
         self.common = things.common if things else list(range(z))
+        self.words = Words(specs, c.codec)
         self.reader = SlotReader(specs, c.codec, (self.count, z + c.looks))
         self.motion = Motion(self.count, z, self.common, specs["action"].width, c)
         self.identity = nn.Parameter(0.5 * torch.randn(self.count, m))
@@ -88,7 +90,7 @@ class Slots(WorldModel):
         with torch.no_grad():
             cast(nn.Linear, self.gain[-1]).bias.fill_(2.0)  # born believing its eyes
         flat = self.count * (2 * z + c.looks)
-        self.instructed = Instructed(flat, self.reader.context_size)
+        self.instructed = Instructed(flat, self.words.size)
         special = {k for k in target_keys(specs) if k == self.table or specs[k].kind == "image"}
         rest = {k: s for k, s in specs.items() if k not in special}
         self.predictor = Heads(rest, self.instructed.width, c.codec)
@@ -109,7 +111,7 @@ class Slots(WorldModel):
         slots = zeros(self.count, self.width)
         looks = zeros(self.count, self.config.looks)
         action = zero_action(self.specs["action"], batch_size, self.device)
-        return SlotsState(slots, slots, looks, zeros(self.reader.context_size), action)
+        return SlotsState(slots, slots, looks, zeros(self.words.size), action)
 
     def observe(self, state: SlotsState, batch: Batch) -> SlotsState:
         seen_BTNZ, context_BTC = self._read(batch)
@@ -158,7 +160,7 @@ class Slots(WorldModel):
     def phases(self) -> list[Phase]:
         c, table, moving = self.config, self.table, ("motion", "facts")
         move = c.move if table else 0.0
-        rest = None if not c.see else (*moving, "identity", "gain", "instructed", "predictor")
+        rest = (*moving, "words", "identity", "gain", "instructed", "predictor") if c.see else None
         phases = [
             Phase("frames", self.loss, c.see, rate=4.0, length=1),  # as many scenes as fit
             Phase("motion", self.move, move, moving, 2.0, 3 * c.overshoot + 2, (table or "",), 8),
@@ -264,14 +266,13 @@ class Slots(WorldModel):
         While frames are learned, cameras are found beside them.
         """
         lead = batch["is_first"].shape
-        flat = {k: batch[k].flatten(0, 1) for k in (*self.reader.keys, *self.reader.texts)}
-        context = self.reader.context(flat).unflatten(0, lead)
+        flat = {k: batch[k].flatten(0, 1) for k in self.reader.keys}
         seen, keypoints = self.reader(self.scales(flat, self.reader.keys))
         if self.training and self._sees(batch) and self.things and self.table:
             slots = self.things.write(batch[self.table].flatten(0, 1), self.scales[self.table])
             for key, points in keypoints.items():
                 cast(SlotImage, self.images[safe(key)]).find(slots, points)
-        return seen.unflatten(0, lead), context
+        return seen.unflatten(0, lead), self.words(batch)
 
     def _sees(self, batch: Batch) -> bool:
         """Whether this is a batch to learn frames from: a window of one, or all where see is 0."""

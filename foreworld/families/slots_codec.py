@@ -13,29 +13,25 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from foreworld.families.codec import TAIL, CodecConfig, one_hot
+from foreworld.families.codec import TAIL, CodecConfig, one_hot, seen_keys
 from foreworld.families.scales import Scale, safe
 from foreworld.families.things import Things
 from foreworld.nn.mlp import BlockLinear, mlp
-from foreworld.nn.text import TextEncoder
 from foreworld.nn.vision import ImageDecoder, ImageReader
 from foreworld.outputs import Mse, Normal
-from foreworld.vocab import Spec, Specs, observation_keys
+from foreworld.vocab import Spec, Specs
 
+EACH = 12  # spots that draw one slot
+NARROW = 0.4  # cells: spots need not find their things, so they are born as small as these
 FOLLOWS = 0.8  # share of a keypoint's motion that a thing explains, if the keypoint follows it
 
 
 class SlotReader(nn.Module):
-    """Everything seen at one instant -> slots [B, N, Z]; instructions -> context [B, C]."""
+    """Everything seen at one instant -> slots [B, N, Z]."""
 
     def __init__(self, specs: Specs, config: CodecConfig, lead: tuple[int, int]) -> None:
         super().__init__()
-        self.keys = [k for k in observation_keys(specs) if specs[k].kind != "text"]
-        self.texts = [k for k in observation_keys(specs) if specs[k].kind == "text"]
-        if not self.keys:
-            raise ValueError(
-                "nothing to see: the world has no observed image, vector or discrete key"
-            )
+        self.keys = seen_keys(specs)
         self.specs = {k: specs[k] for k in self.keys}
         self.lead = lead
         images = [k for k in self.keys if specs[k].kind == "image"]
@@ -50,8 +46,6 @@ class SlotReader(nn.Module):
         sharp = plain + 3 * config.keypoints * len(images)
         self.places = nn.Linear(sharp, math.prod(lead))
         self.rest = mlp(sharp + glance * len(images), math.prod(lead), config.hidden, 1)
-        self.words = nn.ModuleDict({safe(k): TextEncoder(config.context) for k in self.texts})
-        self.context_size = config.context * len(self.texts)
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Scaled tensors [B, ...] -> slots [B, N, Z], and each image's keypoints [B, K, 3]."""
@@ -70,13 +64,6 @@ class SlotReader(nn.Module):
         some = torch.cat(sharp, -1)
         said = self.places(some) + 0.3 * self.rest(torch.cat([some, *glances], -1))
         return said.unflatten(-1, self.lead), keypoints
-
-    def context(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Instructions [B, ...] -> [B, C]; no columns where the world has no words."""
-        if not self.texts:
-            first = batch[self.keys[0]]
-            return torch.zeros(len(first), 0, device=first.device)
-        return torch.cat([self.words[safe(k)](batch[k]) for k in self.texts], -1)
 
     @staticmethod
     def _plain(spec: Spec, x: Tensor) -> Tensor:
@@ -164,12 +151,14 @@ class SlotImage(nn.Module):
         super().__init__()
         count, numbers, looks = shape
         self.weight = 0.5 / config.image_scale**2
-        each = max(1, config.keypoints // count) if config.keypoints else 0
+        each = EACH if config.keypoints else 0
         self.around = Around(count, numbers + looks, common, each) if each else None
         self.glance = mlp(count * (numbers + looks), None, config.hidden, 1)
         self.draw = ImageDecoder(
             config.hidden, spec.shape, config.channels, each * count, self.around
         )
+        if self.draw.spots is not None:
+            nn.init.constant_(self.draw.spots.wide, math.log(NARROW))
 
     def find(self, slots: Tensor, keypoints: Tensor) -> None:
         """Find the camera; see there."""

@@ -18,7 +18,7 @@ class SlotsConfig:
     surprise: float = 0.1  # weight of the prior's likelihood of what was then seen
     overshoot: int = 3  # steps imagined in training with losses on every cheap head; 0: none
     overshoot_starts: int = 3  # instants of each window from which those steps begin
-    decode: float = 0.25  # share of a batch's frames whose image is decoded in training
+    decode: float = 0.125  # share of a batch's frames whose image is decoded in training
     see: float = 0.4  # share of training in which frames are learned one by one; 0: none
     move: float = 0.4  # share in which motion is learned from named numbers alone; 0: none
     codec: CodecConfig = field(

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import torch
 
 from foreworld.planners.cem import uniform_weights
-from foreworld.planners.search import Candidates, Search, advance, begin, best, refine
-from foreworld.vocab import Objective, Plan, State, WorldModel
+from foreworld.planners.search import Candidates, SamplingPlanner, Search, advance, best, refine
+from foreworld.vocab import Plan
 
 
 @dataclass(frozen=True)
-class Icem:
+class Icem(SamplingPlanner):
     """Improved CEM (Pinneri et al. 2020, algorithm 1).
 
     Differs from the paper: the mean is a candidate of every iteration, and the plan if it is an
@@ -26,36 +26,12 @@ class Icem:
     its last action.
     """
 
-    horizon: int = 12  # world steps imagined
-    num_candidates: int = 256  # in the first iteration
     num_elites: int = 16
-    iterations: int = 4
     decay: float = 1.25  # each iteration draws this many times fewer
     keep: float = 0.3  # share of the elites that goes on to the next iteration and the next plan
-    action_block: int = 1  # steps that each decision is held for
-    smoothing: float = 0.1  # share of the old proposal that stays in the new one
-    spread: float = 1.0  # std at the start; discrete warm starts: twice the uniform share
-    min_spread: float = 0.05  # std, or uniform share, that always remains
-    colour: float = 2.0  # of the noise over time: 0 white, 1 pink, 2 red
-    warm_start: bool = True  # begin from the previous plan where one is given
-    num_samples: int | None = None  # futures imagined per candidate; None: the model's mode
-    max_rows: int | None = None  # most states imagined at once; None: all
+    colour: float = 2.0
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        model: WorldModel,
-        state: State,
-        objective: Objective,
-        *,
-        seed: int,
-        previous: Plan | None = None,
-    ) -> Plan:
-        """Plan from states [B]; `previous` is the plan made one step before.
-
-        Raises ValueError for unbounded actions and where a row has no finite score.
-        """
-        search = begin(self, model, state, objective, seed)
+    def refined(self, search: Search, previous: Plan | None) -> Plan:
         return refine(
             search,
             search.start(previous),

@@ -8,9 +8,10 @@ other rows of the batch nor on how many there are.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,34 +21,48 @@ from foreworld.planners.proposals import ActionSpace, Proposal, action_space, co
 from foreworld.vocab import Objective, Plan, State, WorldModel, repeat_state, rollout
 
 
-class Settings(Protocol):
-    """The fields that every planner has."""
+@dataclass(frozen=True)
+class SamplingPlanner(ABC):
+    """What planners that draw candidates have in common; each has its own way to refine them."""
 
-    @property
-    def horizon(self) -> int: ...  # world steps
-    @property
-    def action_block(self) -> int: ...  # steps that one decision is held for
-    @property
-    def num_candidates(self) -> int: ...
-    @property
-    def iterations(self) -> int: ...
-    @property
-    def spread(self) -> float: ...
-    @property
-    def warm_start(self) -> bool: ...
-    @property
-    def colour(self) -> float: ...
-    @property
-    def num_samples(self) -> int | None: ...
-    @property
-    def max_rows(self) -> int | None: ...
+    horizon: int = 12  # world steps imagined
+    num_candidates: int = 256
+    iterations: int = 4
+    action_block: int = 1  # steps that each decision is held for
+    smoothing: float = 0.1  # share of the old proposal that stays in the new one
+    spread: float = 1.0  # std at the start; discrete warm starts: twice the uniform share
+    min_spread: float = 0.05  # std, or uniform share, that always remains
+    colour: float = 0.0  # of the noise over time: 0 white, 1 pink, 2 red
+    warm_start: bool = True  # begin from the previous plan where one is given
+    num_samples: int | None = None  # futures imagined per candidate; None: the model's mode
+    max_rows: int | None = None  # most states imagined at once; None: all
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        model: WorldModel,
+        state: State,
+        objective: Objective,
+        *,
+        seed: int,
+        previous: Plan | None = None,
+    ) -> Plan:
+        """Plan from states [B]; `previous` is the plan made one step before.
+
+        Raises ValueError for unbounded actions and where a row has no finite score.
+        """
+        return self.refined(begin(self, model, state, objective, seed), previous)
+
+    @abstractmethod
+    def refined(self, search: Search, previous: Plan | None) -> Plan:
+        """The plan of a search that has not drawn anything yet."""
 
 
 @dataclass(frozen=True)
 class Search:
     """One planning problem: from these states, with this model, by this objective."""
 
-    settings: Settings
+    settings: SamplingPlanner
     model: WorldModel
     state: State
     objective: Objective
@@ -141,7 +156,7 @@ class Search:
 
 
 def begin(
-    settings: Settings, model: WorldModel, state: State, objective: Objective, seed: int
+    settings: SamplingPlanner, model: WorldModel, state: State, objective: Objective, seed: int
 ) -> Search:
     """Set a search up; raises ValueError for settings or actions that cannot be planned with."""
     for name in ("horizon", "action_block", "iterations", "num_candidates"):

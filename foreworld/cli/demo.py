@@ -49,7 +49,7 @@ class Recipe:
     loop: tuple[str, ...] = ()  # overrides of LoopConfig
     collect_share: float = 0.07  # of the budget, but
     collect_most_s: float = 21.0
-    show_share: float = 0.30  # of the budget, within
+    show_share: float = 0.33  # of the budget, within
     show_s: tuple[float, float] = (45.0, 120.0)
     reserve_s: float = 8.0  # for the report, and for a machine that stumbles
     context: int = 5  # real steps before a future is imagined
@@ -59,11 +59,11 @@ class Recipe:
     episodes: int = 50  # held-out starts of each task
     judge: Literal["reward", "instruction"] = "instruction"  # what plans are scored by
     plan_horizon: int = 12
-    action_block: int = 2
+    action_block: int = 3
     candidates: int = 64
     elites: int = 8
-    iterations: int = 3
-    replan_every: int = 2
+    iterations: int = 2
+    replan_every: int = 3
 
 
 RECIPE = Recipe()

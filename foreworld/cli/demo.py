@@ -216,5 +216,5 @@ def _say(args: Args, lines: list[Line]) -> None:
     print(f"  All of it, with films: {args.run / 'report.html'}")
     print(
         f"  Next: foreworld imagine {args.run} | foreworld evaluate {args.run} --task push | "
-        "foreworld train tabletop --run runs/table --env task=push --budget 30m"
+        "foreworld train tabletop --family slots --run runs/table --prefill 100000 --budget 30m"
     )

@@ -11,8 +11,7 @@ was expected by a learned gain (a Kalman filter's form; Haarnoja et al. 2016 lea
 keeps things that are hidden where they were. Keypoints: Finn et al. 2016. The posterior is a point,
 the prior a Gaussian around the expected slots.
 
-Three phases: frames by themselves; motion by the named numbers alone, which is so cheap that even
-contact is learned; then both together.
+Three phases: frames; motion by the named numbers alone, cheap enough to learn contact; then both.
 """
 
 from __future__ import annotations

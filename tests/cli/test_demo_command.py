@@ -14,6 +14,7 @@ TINY = replace(
     preset=("debug",),
     loop=("batch_size=2", "length=8"),
     steps=3000,
+    collect_share=0.3,
     show_s=(6.0, 120.0),
     reserve_s=1.0,
     starts=3,
@@ -29,7 +30,7 @@ def test_five_minutes_are_planned():
     times = demo.schedule(300.0, started=1000.0 + time.monotonic())
     begin = times.end - 300
     assert times.collect - begin <= demo.RECIPE.collect_most_s
-    assert times.train - times.collect > 0.6 * 300
+    assert times.train - times.collect > 0.55 * 300
     assert 60 <= times.end - times.train <= 100
     assert times.show < times.end
 
@@ -48,13 +49,13 @@ def test_the_demo(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(demo, "FLOOR_S", 1.0)
     monkeypatch.setattr(demo, "STARTED_S", time.monotonic())
     run = tmp_path / "demo"
-    words = ["demo", "--run", str(run), "--budget", "14s", "--threads", "1"]
+    words = ["demo", "--run", str(run), "--budget", "20s", "--threads", "1"]
     assert main(words) == 0
-    assert time.monotonic() - demo.STARTED_S < 16
+    assert time.monotonic() - demo.STARTED_S < 23
     said = [line for line in capsys.readouterr().out.splitlines() if line]
     assert 10 <= len(said) <= 12  # two more where the clock ran out
     assert any("Collected" in line for line in said) and any(
-        "Trained rssm" in line for line in said
+        "Trained slots" in line for line in said
     )
     assert sum("held-out starts" in line and "random" in line for line in said) == 2
     assert "plotly" in (run / "report.html").read_text()

@@ -53,7 +53,7 @@ def test_only_training_episodes_are_learned_from(store, tmp_path, monkeypatch):
     from foreworld.replay import Replay
 
     seen = []
-    monkeypatch.setattr(Replay, "sample", lambda self, length=None: seen.append(self._ids) or 1 / 0)
+    monkeypatch.setattr(Replay, "sample", lambda self, *_: seen.append(self._ids) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         train(store, "--run", tmp_path / "run", "--steps", 1, *SMALL)
     with EpisodeStore.open(store) as opened:

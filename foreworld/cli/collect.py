@@ -86,10 +86,12 @@ def fill(
     num_envs: int,
     seed: int = 0,
     until_s: float | None = None,
+    least: int = 0,
 ) -> None:
     """Append episodes of a policy, by its catalog name, until the store has `steps` steps.
 
-    The last episodes are cut short. until_s: a `time.monotonic()` at which to stop before that.
+    The last episodes are cut short. until_s: a `time.monotonic()` at which to stop before that,
+    with `least` episodes there however late it is.
     """
     import time
 
@@ -111,7 +113,7 @@ def fill(
 
         for episode in collect(stream, acts, missing, truncate=True, progress=tell):
             store.append(episode)
-            if until_s is not None and time.monotonic() > until_s:
+            if until_s is not None and time.monotonic() > until_s and len(store) >= least:
                 break
     stream.close()
 

@@ -42,6 +42,7 @@ class Recipe:
     max_steps: int = 30  # of an episode: short ones show more scenes
     steps: int = 60_000  # collected at most
     num_envs: int = 32
+    least: int = 64  # episodes collected however slow the machine: some have to be held out
     policy: str = "mixed"
     family: str = "slots"
     preset: tuple[str, ...] = ()
@@ -144,7 +145,10 @@ def _collected(args: Args, world: World, times: Schedule) -> EpisodeStore:
 
     store = open_store(args.run / "episodes", look(world, RECIPE.policy), world)
     try:
-        fill(store, world, RECIPE.policy, RECIPE.steps, RECIPE.num_envs, args.seed, times.collect)
+        fill(
+            store, world, RECIPE.policy, RECIPE.steps, RECIPE.num_envs, args.seed,
+            times.collect, RECIPE.least,
+        )  # fmt: skip
     except BaseException:
         store.close()
         raise

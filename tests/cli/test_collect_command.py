@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from foreworld.cli.collect import fill, look, open_store
 from foreworld.cli.main import main
 from foreworld.episodes import EpisodeStore
 from foreworld.run import World, read_world
@@ -34,6 +35,13 @@ def test_the_tabletop_is_played_with_contact(tmp_path, capsys):
     assert collect(*words, "--env", "task=move") == 1
     assert "holds episodes of another world" in capsys.readouterr().err
     EpisodeStore.open(tmp_path, "a").close()  # the lock is free again
+
+
+def test_a_clock_that_ran_out_still_leaves_something_to_hold_out(tmp_path):
+    world = World("CartPole-v1")
+    with open_store(tmp_path / "s", look(world, "random"), world) as store:
+        fill(store, world, "random", 10_000, 2, until_s=0.0, least=6)
+        assert 6 <= len(store) <= 7 and len(store.split()[1]) > 0
 
 
 @pytest.mark.parametrize(

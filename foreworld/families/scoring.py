@@ -16,13 +16,20 @@ Predict = Callable[[State, Sequence[str] | None], dict[str, Prediction]]
 
 
 def score(predict: Predict, states: State, batch: Batch, heads: Sequence[str]) -> dict[str, Tensor]:
-    """Losses [B, T] of `heads` on states with leaves [B, T, ...]."""
+    """Losses [B, T] of `heads` on states with leaves [B, T, ...].
+
+    No reward arrives with the first instant of an episode (its 0 is a convention): nothing is
+    asked about it. Learned like a reward, it is the largest error of a model that sees no clock.
+    """
     if not heads:
         return {}
     lead = states[0].shape[:2]
     targets = head_targets(batch, heads)
     said = predict(map_state(lambda x: x.flatten(0, 1), states), heads)
-    return {h: p.loss(targets[h].flatten(0, 1)).unflatten(0, lead) for h, p in said.items()}
+    losses = {h: p.loss(targets[h].flatten(0, 1)).unflatten(0, lead) for h, p in said.items()}
+    if "reward" in losses:
+        losses["reward"] = losses["reward"] * ~batch["is_first"]
+    return losses
 
 
 def some_instants(states: S, truth: Batch, share: float) -> tuple[S, dict[str, Tensor]]:

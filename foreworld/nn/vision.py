@@ -58,8 +58,7 @@ class ImageReader(nn.Module):
         self.points = SpatialSoftmax(channels, keypoints, grid) if keypoints else None
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = F.pixel_unshuffle(image.movedim(-1, -3), self.patch)
-        x = F.silu(self.body(F.silu(self.stem(x))))
+        x = F.silu(self.body(F.silu(self.stem(patches(image, self.patch)))))
         glance = self.glance(F.silu(self.coarse(x)).flatten(1))
         if self.points is None:
             return [glance]
@@ -133,7 +132,7 @@ class ImageDecoder(nn.Module):
             place = nn.Linear(width, 3 * keypoints)
         self.spots = Spots(place, keypoints, cells) if place is not None else None
         self.mix = nn.Conv2d(channels + keypoints, 2 * channels, 3, padding=1)
-        self.out = nn.Conv2d(2 * channels, colours * patch * patch, 3, padding=1)
+        self.out = nn.Conv2d(2 * channels, colours * patch * patch, 1)
 
     def forward(self, x: Tensor, where: Tensor | None = None) -> Tensor:
         """x: [B, width]; where: what `place` takes."""
@@ -142,6 +141,15 @@ class ImageDecoder(nn.Module):
         if self.spots is not None:
             maps = torch.cat([maps, self.spots(x if where is None else where)], 1)
         return F.pixel_shuffle(self.out(F.silu(self.mix(maps))), self.patch).movedim(-3, -1)
+
+
+def patches(image: Tensor, size: int) -> Tensor:
+    """Space-to-depth: [B, H, W, C] -> [B, size * size * C, H / size, W / size].
+
+    Channels stay last in memory, as images come: two passes less than `F.pixel_unshuffle`.
+    """
+    cells = image.unflatten(1, (-1, size)).unflatten(3, (-1, size)).transpose(2, 3)
+    return cells.flatten(3).movedim(-1, 1)
 
 
 def check_image_shape(shape: tuple[int, ...], multiple: int) -> None:

@@ -103,6 +103,30 @@ def test_overrides_apply_in_order_and_leave_the_original_alone():
     assert config == Config()
 
 
+@dataclass(frozen=True)
+class Shares:
+    """Two fields that only fit together."""
+
+    see: float = 0.5
+    move: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.see + self.move > 1:
+            raise ValueError(f"see={self.see} and move={self.move} are more than all")
+
+
+@dataclass(frozen=True)
+class Shared:
+    shares: Shares = field(default_factory=Shares)
+
+
+def test_whether_values_fit_is_asked_when_all_are_in_place():
+    for order in (["shares.see=0.8", "shares.move=0.1"], ["shares.move=0.1", "shares.see=0.8"]):
+        assert override(Shared(), order) == Shared(Shares(0.8, 0.1))
+    with pytest.raises(ValueError, match="more than all"):
+        override(Shared(), ["shares.see=0.8"])
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [

@@ -96,3 +96,15 @@ def test_starts_are_the_last_states():
 def test_nothing_to_see_is_refused():
     with pytest.raises(ValueError, match="nothing to see"):
         Rssm({"action": SPECS["action"]}, RssmConfig())
+
+
+def test_nothing_is_asked_about_the_reward_of_a_first_instant():
+    model, seen = built(**TINY), batch()
+    losses = []
+    for early in (0.0, 9.0):
+        seen["reward"][:, 0] = early
+        model.eval()  # scales stay
+        torch.manual_seed(0)
+        losses.append(model.see(seen).losses["reward"])
+    assert torch.equal(*losses)
+    assert (losses[0][:, 0] == 0).all() and (losses[0][:, 1:] != 0).all()

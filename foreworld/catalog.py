@@ -33,6 +33,10 @@ POLICIES = {  # built as (action spec, seed); the last four know the tabletop on
     "mixed": "foreworld.policies.scripted:MixedPolicy",
 }
 
+LEARNERS = {  # of policies in imagination; built as (model, its `Config`)
+    "actor_critic": "foreworld.training.actor_critic:ActorCriticLearner",
+}
+
 WORLDS = {  # names of Gymnasium ids; any other id works as it is
     "tabletop": "foreworld/Tabletop-v0",
 }

@@ -77,6 +77,11 @@ class Normal:
         nats = near * (z.abs() - 0.5 * near) + self.std.log() + 0.5 * math.log(2 * math.pi)
         return _sum_event(nats, self.event_dims)
 
+    @property
+    def entropy(self) -> Tensor:
+        """In nats."""
+        return _sum_event(self.std.log() + 0.5 * math.log(2 * math.pi * math.e), self.event_dims)
+
 
 @dataclass(frozen=True)
 class Bernoulli:
@@ -124,6 +129,12 @@ class Categorical:
     @property
     def probabilities(self) -> tuple[Tensor, ...]:
         return tuple(p.softmax(-1) for p in self._parts())
+
+    @property
+    def entropy(self) -> Tensor:
+        """In nats, summed over the components."""
+        logs = [p.log_softmax(-1) for p in self._parts()]
+        return -torch.stack([(p.exp() * p).sum(-1) for p in logs]).sum(0)
 
     def sample(self, noise: Tensor) -> Tensor:
         """noise: standard normal, as many as logits."""

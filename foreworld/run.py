@@ -18,7 +18,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -27,7 +27,10 @@ from foreworld import catalog, config
 from foreworld.checkpoint import latest, load_checkpoint, read_manifest, save_checkpoint
 from foreworld.disk import write_json
 from foreworld.streams import GymStream
-from foreworld.vocab import Spec, Specs, WorldModel
+from foreworld.vocab import Policy, Spec, Specs, WorldModel
+
+if TYPE_CHECKING:
+    from foreworld.training.actor_critic import ActorCriticLearner
 
 KEEP = 2  # checkpoints of a run that stay on disk
 
@@ -153,11 +156,7 @@ def load(path: str | Path, device: str = "cpu", family: str | None = None) -> Ru
     path = Path(path)
     document = read_document(path)
     model = restore_model(document, family)
-    newest = latest(path / "checkpoints")
-    if newest is None:
-        raise ValueError(
-            f"{path} has no complete checkpoint yet; train it: foreworld train --run {path}"
-        )
+    newest = _newest(path)
     averaged = "average.safetensors" in read_manifest(newest)["files"]
     weights = "average" if averaged else "model"  # averaged weights foretell better
     checkpoint = load_checkpoint(newest, [weights])
@@ -165,6 +164,37 @@ def load(path: str | Path, device: str = "cpu", family: str | None = None) -> Ru
     model.requires_grad_(False).eval().to(device)
     world = config.from_dict(World, document["world"]) if document["world"] else None
     return Run(path, model, world, checkpoint.step, document)
+
+
+def make_learner(
+    model: WorldModel, name: str | None, overrides: Mapping[str, Any]
+) -> ActorCriticLearner | None:
+    """A new learner of a policy, by its catalog name; None where none is wanted.
+
+    overrides: what differs from its default config.
+    """
+    if name is None:
+        return None
+    learner_class = catalog.resolve(catalog.LEARNERS, name)
+    return learner_class(model, config.from_dict(learner_class.Config, overrides))
+
+
+def load_policy(run: Run, sample: bool = False, seed: int = 0) -> Policy:
+    """The policy that a run learned in imagination, as it was when `run` was loaded.
+
+    sample: draw from its choices, as while it collects. Raises ValueError where there is none.
+    """
+    training = run.document["training"]
+    name = training.get("learner")
+    if name not in catalog.LEARNERS:  # as for families: what a file names is never run
+        raise ValueError(
+            f"{run.path} learned no policy in imagination: "
+            f"foreworld train WORLD --learner {next(iter(catalog.LEARNERS))}"
+        )
+    learner = make_learner(run.model, name, training["learner_config"])
+    assert learner is not None
+    learner.load(load_checkpoint(_newest(run.path), ["policy"]).arrays["policy"])
+    return learner.policy(seed, sample)
 
 
 def restore_model(document: Mapping[str, Any], family: str | None = None) -> WorldModel:
@@ -177,3 +207,12 @@ def restore_model(document: Mapping[str, Any], family: str | None = None) -> Wor
         )
     specs = {k: Spec.from_json(v) for k, v in document["specs"].items()}
     return build(name, specs, document["config"])
+
+
+def _newest(path: Path) -> Path:
+    newest = latest(path / "checkpoints")
+    if newest is None:
+        raise ValueError(
+            f"{path} has no complete checkpoint yet; train it: foreworld train --run {path}"
+        )
+    return newest

@@ -7,7 +7,7 @@ learn(path, model, store, ...)    trains, and writes metrics and checkpoints; go
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,10 @@ from foreworld.planners import Cem, RewardObjective
 from foreworld.policies import PlannedPolicy
 from foreworld.policies.exploring import ExploringPolicy
 from foreworld.replay import Replay
-from foreworld.run import World, make_stream, save
+from foreworld.run import World, make_learner, make_stream, save
 from foreworld.training import Budget, Collector, LoopConfig, Trainer
-from foreworld.vocab import WorldModel
+from foreworld.training.actor_critic import ActorCriticLearner
+from foreworld.vocab import Policy, WorldModel
 
 PLANNER = Cem(horizon=12, num_candidates=64, num_elites=8, iterations=3)  # while exploring
 REPLAN_EVERY = 2
@@ -45,6 +46,8 @@ class Learning:
     prefill: int = 0  # steps collected before training
     train_ratio: float | None = None  # steps replayed for each one collected; None: none are
     num_envs: int = 8
+    learner: str | None = None  # of a policy in imagination, which then collects; None: plans do
+    learner_config: dict[str, Any] = field(default_factory=dict)  # what differs from its default
 
     @property
     def budget(self) -> Budget:
@@ -62,6 +65,16 @@ def overrides(family: str, presets: Sequence[str], assignments: Sequence[str]) -
         data = _laid_over(data, known[name])
     chosen = config.from_dict(model_class.Config, data)
     return config.to_dict(config.override(chosen, assignments))
+
+
+def learner_overrides(learner: str | None, assignments: Sequence[str]) -> dict[str, Any]:
+    """The config of a learner from key=value texts. Raises ValueError for those without one."""
+    if learner is None:
+        if assignments:
+            raise ValueError("--learner-set is for a --learner, as in: --learner actor_critic")
+        return {}
+    learner_class = catalog.resolve(catalog.LEARNERS, learner)
+    return config.to_dict(config.override(learner_class.Config(), assignments))
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,27 +104,41 @@ def learn(
     loop = learning.loop
     torch.manual_seed(learning.seed)
     replay = Replay(store, lambda s: s.split()[0], loop.batch_size, loop.length, learning.seed)
-    grow = _explorer(model, store, learning, world) if learning.train_ratio and world else None
+    learner = make_learner(model, learning.learner, learning.learner_config)
+    grow = None
+    if learning.train_ratio and world:
+        grow = _collector(model, store, learning, world, learner).grow
     with make_logger(log, path, config.flatten(config.to_dict(loop)), after=step) as logger:
-        trainer = Trainer(model, replay, learning.budget, loop, logger, partial(save, path), grow)
+        trainer = Trainer(
+            model, replay, learning.budget, loop, logger, partial(save, path), grow, learner
+        )
         if checkpoint:
             trainer.restore(checkpoint)
         return trainer.train()
 
 
-def _explorer(
-    model: WorldModel, store: EpisodeStore, learning: Learning, world: World
-) -> Callable[[int], None]:
-    """Collects with plans of the model that is being trained."""
+def _collector(
+    model: WorldModel,
+    store: EpisodeStore,
+    learning: Learning,
+    world: World,
+    learner: ActorCriticLearner | None,
+) -> Collector:
+    """Plays with the policy that is being learned, or with plans of the model that is."""
     assert learning.policy is not None and learning.train_ratio is not None
-    seed = fresh_seed(store, learning.num_envs, learning.seed)
-    stream = make_stream(world, learning.num_envs, seed)
+    next_seed = partial(fresh_seed, store, learning.num_envs, learning.seed)
+    stream = make_stream(world, learning.num_envs, next_seed())
+    first = catalog.resolve(catalog.POLICIES, learning.policy)
     spec = stream.specs["action"]
-    planned = PlannedPolicy(model, PLANNER, RewardObjective(), REPLAN_EVERY, seed)
-    first = catalog.resolve(catalog.POLICIES, learning.policy)(spec, seed)
+
+    def play(seed: int) -> Policy:
+        if learner is not None:
+            return learner.policy(seed, sample=True)
+        planned = PlannedPolicy(model, PLANNER, RewardObjective(), REPLAN_EVERY, seed)
+        return ExploringPolicy(planned, first(spec, seed), spec, seed=seed)
+
     steps = learning.loop.batch_size * learning.loop.length
-    policy = ExploringPolicy(planned, first, spec, seed=seed)
-    return Collector(stream, store, policy, steps, learning.train_ratio).grow
+    return Collector(stream, store, play, next_seed, steps, learning.train_ratio, learning.prefill)
 
 
 def device_named(name: str) -> torch.device:

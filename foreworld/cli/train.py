@@ -3,6 +3,7 @@
 foreworld train episodes --run runs/mine --budget 5m
 foreworld train tabletop --run runs/table --env task=push --budget 30m --set deter=512
 foreworld train Pendulum-v1 --run runs/pendulum --pixels --steps 5000 --train-ratio 64
+foreworld train CartPole-v1 --run runs/pole --preset control --learner actor_critic --train-ratio 256
 foreworld train --run runs/mine --resume
 """
 
@@ -50,7 +51,9 @@ class Args:
     threads: int | None = None  # of the CPU; default: 2 where that is faster just now, else 1
     prefill: int = 20_000  # steps collected in a world before training
     policy: str | None = None  # who collects them; default: mixed on the tabletop, else random
-    train_ratio: float | None = None  # go on collecting, with plans: steps replayed for each step
+    train_ratio: float | None = None  # go on collecting: steps replayed for each one collected
+    learner: str | None = None  # actor_critic: a policy learned in imagination, which collects
+    learner_set: tuple[str, ...] = ()  # of the learner's config: horizon=15 entropy=1e-3
     num_envs: int = 8  # parallel worlds
     seed: int = 0  # of weights, batches and worlds
     log: tuple[str, ...] = ("jsonl",)  # also: console, tensorboard, wandb, mlflow, trackio
@@ -130,7 +133,7 @@ def _source(args: Args) -> tuple[Specs, World | None, Path | None]:
 
 def _learning(args: Args, policy: str | None) -> Learning:
     """The settings to keep. Raises ValueError for those that make no sense."""
-    from foreworld.cli.learning import Learning
+    from foreworld.cli.learning import Learning, learner_overrides
     from foreworld.config import override
     from foreworld.training import LoopConfig, parse_duration
 
@@ -145,6 +148,8 @@ def _learning(args: Args, policy: str | None) -> Learning:
         args.prefill if policy else 0,
         args.train_ratio,
         args.num_envs,
+        args.learner,
+        learner_overrides(args.learner, args.learner_set),
     )
     learning.budget  # noqa: B018 (raises where there is none)
     return learning

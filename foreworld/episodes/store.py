@@ -49,7 +49,7 @@ class EpisodeStore:
         self.chunk_steps: int = manifest["chunk_steps"]
         self._dtype = row_dtype(self.specs)
         self._chunks: list[Chunk] = []
-        self._evicted_below = 0
+        self._evicted_below = self._evicted_steps = 0
         self._table: Table | None = None
         self._writer: ChunkWriter | None = None
         self._lock = WriterLock(path / "lock") if mode == "a" else None
@@ -119,7 +119,9 @@ class EpisodeStore:
         kept = np.cumsum(self.lengths[::-1]) <= max_steps
         num_gone = len(self) - int(kept.sum())
         if num_gone:
-            write_json(self.path / "evicted.json", {"below": int(self.ids[0]) + num_gone})
+            gone = self._evicted_steps + int(self.lengths[:num_gone].sum())
+            mark = {"below": int(self.ids[0]) + num_gone, "steps": gone}
+            write_json(self.path / "evicted.json", mark)
             _delete_evicted(self.path)
             self._load()
         return num_gone
@@ -197,6 +199,11 @@ class EpisodeStore:
         """Rows of all episodes together."""
         return int(self.table.length.sum())
 
+    @property
+    def total_steps(self) -> int:
+        """Rows ever appended, the evicted ones included."""
+        return self.num_steps + self._evicted_steps
+
     # Questions
 
     def split(self, test_fraction: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
@@ -222,7 +229,7 @@ class EpisodeStore:
         if self._chunks:
             self._chunks[-1].refresh()
         # Eviction writes its mark before it deletes: a chunk that vanished meanwhile lies below it.
-        self._evicted_below = _read_evicted(self.path)
+        self._evicted_below, self._evicted_steps = _read_evicted(self.path)
         gone = sum(after.first_id <= self._evicted_below for after in chunks[1:])
         self._chunks = chunks[gone:]
         changed = (self._next_id(), self._evicted_below) != before
@@ -277,17 +284,19 @@ def _chunk_names(folder: Path) -> list[str]:
     return sorted(name for name in os.listdir(folder) if name.isdigit())
 
 
-def _read_evicted(path: Path) -> int:
+def _read_evicted(path: Path) -> tuple[int, int]:
+    """The id below which episodes are gone, and how many steps they had."""
     try:
-        return json.loads((path / "evicted.json").read_text())["below"]
+        mark = json.loads((path / "evicted.json").read_text())
     except FileNotFoundError:
-        return 0
+        return 0, 0
+    return mark["below"], mark.get("steps", 0)
 
 
 def _delete_evicted(path: Path) -> None:
     """Deletes chunks that are evicted as a whole; the last one stays, it knows the next id."""
     folder = path / "chunks"
-    names, below = _chunk_names(folder), _read_evicted(path)
+    names, (below, _) = _chunk_names(folder), _read_evicted(path)
     for name, after in zip(names, names[1:], strict=False):
         if int(after) <= below:
             shutil.rmtree(folder / name)

@@ -21,7 +21,7 @@ class Stream(Protocol):
     specs: dict
     num_envs: int
 
-    def reset(self) -> Step: ...
+    def reset(self, seed: int | None = None) -> Step: ...
     def step(self, action: np.ndarray) -> Step: ...
 
 
@@ -67,6 +67,7 @@ def collect(
     episodes: int | None = None,
     truncate: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    seed: int | None = None,
 ) -> Iterator[Episode]:
     """Resets the stream and acts in it until `steps` rows were seen or `episodes` have ended.
 
@@ -74,12 +75,13 @@ def collect(
     episodes: exactly so many, each world giving its share: the first to end are the short ones.
     truncate: open episodes at the end of `steps` are cut (is_last, not is_terminal), not dropped.
     progress: called with the rows seen and the episodes yielded so far, after every step.
+    seed: world i starts from seed + i; None: from where the stream stands.
     """
     if (steps is None) == (episodes is None):
         raise ValueError(f"steps={steps}, episodes={episodes}: give one of them")
     fold = EpisodeFold(stream.specs, stream.num_envs)
     share = _shares(episodes, stream.num_envs)
-    step, carry = stream.reset(), policy.init(stream.num_envs)
+    step, carry = stream.reset(seed), policy.init(stream.num_envs)
     seen = yielded = 0
     while True:
         carry, action = policy.act(carry, step)

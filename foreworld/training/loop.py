@@ -11,28 +11,29 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from foreworld.checkpoint import Checkpoint
-from foreworld.log import Logger, progress
+from foreworld.log import Logger
 from foreworld.resume import capture_rng, flatten_optimizer, restore_optimizer, restore_rng
 from foreworld.training.budget import Budget
 from foreworld.training.interrupt import noted_interrupts
 from foreworld.training.optimiser import (
     OptimiserConfig,
     apply_gradients,
+    average_of,
     learning_rate,
     make_optimiser,
 )
-from foreworld.vocab import Batch, Phase, WorldModel
+from foreworld.training.progress import Progress, progress_bar
+from foreworld.vocab import Batch, Phase, State, WorldModel
 
 Arrays = dict[str, dict[str, Tensor]]
 
@@ -57,6 +58,23 @@ class Save(Protocol):
     def __call__(self, arrays: Arrays, documents: dict[str, Any], step: int) -> object: ...
 
 
+class Learner(Protocol):
+    """Learns from what the world model imagines, beside it; has weights and an optimiser."""
+
+    def update(self, batch: Batch, starts: State, share: float) -> dict[str, Tensor]:
+        """One step from a batch and the states [N] to imagine from; named figures to be logged.
+
+        share: of the peak learning rate. Figures that are not finite stop training.
+        """
+        ...
+
+    def state(self) -> tuple[Arrays, dict[str, Any]]:
+        """Groups of arrays and JSON documents that no others are named like."""
+        ...
+
+    def restore(self, checkpoint: Checkpoint) -> None: ...
+
+
 @dataclass(frozen=True)
 class LoopConfig:
     batch_size: int = 32  # windows in a batch
@@ -72,20 +90,11 @@ class Diverged(ValueError):
     """A loss or gradient was not finite; the last checkpoint is from before that."""
 
 
-@dataclass
-class Progress:
-    """Where training stands; written into every checkpoint."""
-
-    phase: int = 0
-    updates: int = 0  # in all phases so far
-    elapsed_s: float = 0.0
-    phase_updates: int = 0  # of these in this phase
-
-
 class Trainer:
     """One model being trained: its optimiser, its place in the phases, its averaged copy.
 
     grow: called with the number of updates before each draw, while the model is in eval mode.
+    learner: learns beside the model in its last phase, from when there is something to imagine.
     """
 
     def __init__(
@@ -97,9 +106,10 @@ class Trainer:
         logger: Logger,
         save: Save,
         grow: Callable[[int], None] | None = None,
+        learner: Learner | None = None,
     ) -> None:
         self.model, self.replay, self.budget, self.config = model, replay, budget, config
-        self.logger, self.save, self.grow = logger, save, grow
+        self.logger, self.save, self.grow, self.learner = logger, save, grow, learner
         self.phases = model.phases()
         shares = [phase.share for phase in self.phases]
         self._ends = [e / sum(shares) for e in accumulate(shares)]  # of phases, in shares spent
@@ -125,16 +135,17 @@ class Trainer:
                 self._enter_phase(spent)
                 batch = self._batch()
                 with self._autocast():
-                    losses = self.phase.loss(batch).losses
+                    losses, starts = self.phase.loss(batch)
                     total = torch.stack([loss.mean() for loss in losses.values()]).sum()
                 total.backward()
                 lr = self.phase.rate * learning_rate(
                     self.config.optimiser, at.phase_updates, self._phase_spent(spent)
                 )
                 norm = apply_gradients(self.optimiser, self.config.optimiser, lr)
+                learned = self._learned(batch, starts, lr)
                 at.updates, at.phase_updates = at.updates + 1, at.phase_updates + 1
                 at.elapsed_s = time.monotonic() - started
-                self._write_down(losses, float(total.detach()), float(norm), lr)
+                self._write_down(losses, learned, float(total.detach()), float(norm), lr)
                 show(at, f"{self.phase.name}, loss {float(total.detach()):.4g}")
             if self.saved_updates != at.updates:
                 self._save()
@@ -149,19 +160,37 @@ class Trainer:
         batch = self.replay.sample(phase.length, phase.keys, phase.times)
         return to_device(batch, self.model.device)
 
+    def _learned(self, batch: Batch, starts: State, lr: float) -> dict[str, Tensor]:
+        """What the learner says of its own update; phases before the last are not for it."""
+        if self.learner is None or self.progress.phase + 1 < len(self.phases):
+            return {}
+        self.model.eval()
+        with self._autocast():
+            learned = self.learner.update(
+                batch, starts, lr / (self.phase.rate * self.config.optimiser.lr)
+            )
+        self.model.train()
+        return learned
+
     def _write_down(
-        self, losses: Mapping[str, Tensor], total: float, norm: float, lr: float
+        self,
+        losses: Mapping[str, Tensor],
+        learned: Mapping[str, Tensor],
+        total: float,
+        norm: float,
+        lr: float,
     ) -> None:
         """Stop if the update broke the model; average, log, checkpoint."""
         at, config = self.progress, self.config
-        if not (math.isfinite(total) and math.isfinite(norm)):
-            raise Diverged(self._diverged(losses))
+        finite = all(bool(v.isfinite().all()) for v in learned.values())
+        if not (math.isfinite(total) and math.isfinite(norm) and finite):
+            raise Diverged(self._diverged({**losses, **learned}))
         if self.average is not None:
             self.average.update_parameters(self.model)
         if at.updates % config.log_every == 0 or at.updates == 1:
             values = {f"loss/{k}": v.detach().mean() for k, v in losses.items()}
             rest = {"loss": total, "gradient_norm": norm, "lr": lr, "elapsed_s": at.elapsed_s}
-            self.logger.scalars(at.updates, values | rest)
+            self.logger.scalars(at.updates, values | dict(learned) | rest)
         if time.monotonic() - self.saved_s > config.checkpoint_every_s:
             self._save()
 
@@ -179,6 +208,9 @@ class Trainer:
             "rng": capture_rng(),
             "replay": self.replay.state(),
         }
+        if self.learner is not None:
+            learned, described = self.learner.state()
+            arrays, documents = arrays | learned, documents | described
         return arrays, documents
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -196,6 +228,8 @@ class Trainer:
             self.average.n_averaged.fill_(self.progress.updates)
         self.saved_updates = self.progress.updates
         self.replay.restore(documents["replay"])
+        if self.learner is not None:
+            self.learner.restore(checkpoint)
         restore_rng(documents["rng"])
 
     # -- parts -------------------------------------------------------------------------------------
@@ -249,29 +283,6 @@ class Trainer:
             )
         what = f"{', '.join(broken) or 'the gradient'} is not finite"
         return f"update {self.progress.updates}: {what}; {remedy}"
-
-
-@contextmanager
-def progress_bar(budget: Budget) -> Iterator[Callable[[Progress, str], None]]:
-    """A bar in updates where those are limited, else in seconds; yields `show(progress, note)`."""
-    total = budget.updates or math.ceil(budget.seconds or 0)
-    with progress("training", total) as advance:
-        shown = 0
-
-        def show(at: Progress, note: str) -> None:
-            nonlocal shown
-            done = min(total, at.updates if budget.updates else int(at.elapsed_s))
-            advance(done - shown, f"update {at.updates:,}, {note}")
-            shown = done
-
-        yield show
-
-
-def average_of(model: WorldModel, decay: float | None) -> AveragedModel | None:
-    """A copy that follows the weights slowly; None where none is wanted."""
-    if decay is None:
-        return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

@@ -1,9 +1,15 @@
 """Training beside a world that is still being explored: collect some, learn some, in a fixed ratio.
 
-updates * batch_size * length  =  train_ratio * steps collected since training began
+    steps in the store  =  steps before training  +  updates * batch_size * length / train_ratio
+
+Worlds are played in rounds, from fresh starts to the last end. Between two rounds no episode is
+open, and what the next round will be follows from weights and store alone: a run that is resumed
+collects, bit for bit, what it would have collected without the break.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from foreworld.episodes import EpisodeStore
 from foreworld.streams.collect import Stream, collect
@@ -13,7 +19,9 @@ from foreworld.vocab import Policy
 class Collector:
     """Keeps a store ahead of training: hand `grow` to the `Trainer`.
 
-    steps_per_update: batch_size * length. train_ratio: steps replayed for each one collected.
+    play: makes the policy of a round from its seed. next_seed: of the next round; world i of the
+    stream starts from it + i. steps_per_update: batch_size * length. train_ratio: steps replayed
+    for each one collected. before: steps that were there before training.
     capacity: steps kept in the store, the oldest episodes go first (None: all).
     Raises ValueError for a ratio that is not above zero.
     """
@@ -22,26 +30,25 @@ class Collector:
         self,
         stream: Stream,
         store: EpisodeStore,
-        policy: Policy,
+        play: Callable[[int], Policy],
+        next_seed: Callable[[], int],
         steps_per_update: int,
         train_ratio: float,
+        before: int = 0,
         capacity: int | None = None,
     ) -> None:
         if train_ratio <= 0:
             raise ValueError(f"--train-ratio {train_ratio}: above zero, or none to train offline")
-        self.store, self.capacity = store, capacity
-        self.steps_per_update, self.train_ratio = steps_per_update, train_ratio
-        self.collected = 0
-        self._first: int | None = None  # a resumed run begins with updates that are paid for
-        self._episodes = collect(stream, policy, steps=2**62)
+        self.stream, self.store, self.play, self.next_seed = stream, store, play, next_seed
+        self.steps_each = steps_per_update / train_ratio
+        self.before, self.capacity = before, capacity
 
     def grow(self, updates: int) -> None:
-        """Collect until `updates` gradient steps are paid for; whole episodes, so a little more."""
-        self._first = updates if self._first is None else self._first
-        due = (updates - self._first) * self.steps_per_update / self.train_ratio
-        while self.collected < due:
-            episode = next(self._episodes)
-            self.store.append(episode)
-            self.collected += len(episode)
+        """Play until `updates` gradient steps are paid for; whole rounds, so a little more."""
+        while self.store.total_steps < self.before + updates * self.steps_each:
+            seed = self.next_seed()
+            num = self.stream.num_envs
+            for episode in collect(self.stream, self.play(seed), episodes=num, seed=seed):
+                self.store.append(episode)
             if self.capacity is not None:
                 self.store.evict(self.capacity)

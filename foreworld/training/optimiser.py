@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 WARM_SHARE = 0.05  # a short training does not warm up for half of it
 
@@ -53,3 +54,10 @@ def apply_gradients(optimiser: torch.optim.AdamW, config: OptimiserConfig, lr: f
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return norm
+
+
+def average_of(model: nn.Module, decay: float | None) -> AveragedModel | None:
+    """A copy that follows the weights slowly; None where none is wanted."""
+    if decay is None:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))

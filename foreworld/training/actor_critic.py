@@ -1,0 +1,238 @@
+"""A policy learned in imagination: an actor and a critic that never meet the world (Dreamer).
+
+    starts ─▶ features ─▶ actor ─▶ imagine ─▶ … `horizon` times   (the world model stands still)
+                 │
+                 ▼  rewards, continue, values ─▶ λ-returns ─▶ actor: more of what was worth it
+                                                          └─▶ critic: what it was worth
+
+Hafner et al. 2020 (V1: through the dynamics), 2021 (V2: REINFORCE) and 2023 (V3: two-hot values,
+returns in units of their own spread). Beyond the papers: starts count by their own `continue`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from foreworld.checkpoint import Checkpoint
+from foreworld.errors import unknown
+from foreworld.policies.actor_critic import (
+    ActorCritic,
+    ActorCriticConfig,
+    ActorPolicy,
+    Choice,
+)
+from foreworld.resume import flatten_optimizer, restore_optimizer
+from foreworld.training.optimiser import OptimiserConfig, apply_gradients, make_optimiser
+from foreworld.vocab import Batch, State, WorldModel, map_state, predict_all, stack_states
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    networks: ActorCriticConfig = field(default_factory=ActorCriticConfig)
+    horizon: int = 15  # steps imagined
+    discount: float = 0.997  # of rewards, per step
+    trace: float = 0.95  # λ: how far returns rely on imagined rewards before they ask the critic
+    entropy: float = 3e-4  # weight of staying undecided
+    gradient: Literal["auto", "reinforce", "dynamics"] = "auto"  # auto: dynamics if continuous
+    slow_rate: float = 0.02  # how fast the slow critic follows
+    slow_weight: float = 1.0  # of staying near the slow critic
+    spread_rate: float = 0.01  # how fast the returns' spread follows what is imagined
+    lr: float = 3e-4  # peak learning rate of actor and critic; its course is the loop's
+    eps: float = 1e-8  # Adam's epsilon
+    clip: float = 100.0  # largest norm of each network's gradient
+
+
+class Dream(NamedTuple):
+    """H imagined steps from N starts; time is first, instants 0 … H."""
+
+    features: Tensor  # [H + 1, N, D]
+    codes: Tensor  # [H, N, ...] what the actor drew
+    reward: Tensor  # [H, N] arriving with instants 1 … H
+    going_on: Tensor  # [H + 1, N] discount * P(continue)
+
+
+class ActorCriticLearner:
+    """The networks, their optimisers, and the spread of returns so far.
+
+    Raises ValueError for a model that predicts no reward, and where gradients would have to pass
+    through a choice among classes.
+    """
+
+    Config = LearnerConfig
+
+    def __init__(self, model: WorldModel, config: LearnerConfig) -> None:
+        if "reward" not in model.heads:
+            raise unknown("head for learning a policy", "reward", model.heads)
+        discrete = model.specs["action"].classes is not None
+        if config.gradient == "dynamics" and discrete:
+            raise ValueError(
+                "gradient=dynamics with discrete actions: a class has no gradient; leave it at auto"
+            )
+        self.through = config.gradient == "dynamics" or (config.gradient == "auto" and not discrete)
+        self.model, self.config = model, config
+        self.networks = ActorCritic(model, config.networks)
+        self.spread = Spread(config.spread_rate).to(model.device)
+        self._how = OptimiserConfig(lr=config.lr, eps=config.eps, clip=config.clip)
+        self.optimisers = {
+            name: make_optimiser(part.parameters(), self._how)
+            for name, part in (("actor", self.networks.actor), ("critic", self.networks.critic))
+        }
+
+    def policy(self, seed: int = 0, sample: bool = False) -> ActorPolicy:
+        """The actor as it is now and will be: it is shared, not copied."""
+        return ActorPolicy(self.model, self.networks.actor, sample, seed)
+
+    def update(self, batch: Batch, starts: State, share: float) -> dict[str, Tensor]:
+        """Imagine from `starts` [N], then one step of actor and critic."""
+        nets = self.networks
+        dream = self._dream(starts)
+        critic_input = dream.features if self.through else dream.features.detach()
+        value = nets.critic(critic_input).mean
+        returns = lambda_returns(dream.reward, dream.going_on, value, self.config.trace)
+        weight = weights(dream.going_on)[:-1].detach()
+        actor_loss, entropy = self._actor_loss(dream, returns, value, weight)
+        critic_loss = self._critic_loss(dream.features[:-1].detach(), returns.detach(), weight)
+        for name, loss in (("actor", actor_loss), ("critic", critic_loss)):
+            loss.backward(inputs=list(getattr(nets, name).parameters()))
+            apply_gradients(self.optimisers[name], self._how, share * self.config.lr)
+        follow(nets.slow, nets.critic, self.config.slow_rate)
+        figures = {
+            "actor": actor_loss,
+            "critic": critic_loss,
+            "entropy": entropy,
+            "return": returns.mean(),
+            "spread": self.spread.width,
+            "reward": dream.reward.mean(),
+        }
+        return {f"policy/{k}": v.detach() for k, v in figures.items()}
+
+    def _dream(self, starts: State) -> Dream:
+        """The world model's parameters stand still: `update` asks for no gradient of theirs."""
+        actor, horizon = self.networks.actor, self.config.horizon
+        rows, width = starts.action.shape[0], actor.spec.width
+        # Drawn at once; global chance is part of checkpoints, so resumed runs draw the same.
+        seed = int(torch.randint(2**31, ()))
+        noise_NHK = self.model.noise(rows, horizon, seed)
+        noise_HNA = torch.randn(horizon, rows, width, device=noise_NHK.device)
+        state, states, codes = starts, [starts], []
+        with torch.set_grad_enabled(self.through):
+            for h in range(horizon):
+                choice = actor(self.model.features(state).detach())
+                codes.append(choice.sample(noise_HNA[h]))
+                state = self.model.imagine(state, actor.action(codes[-1]), noise_NHK[:, h])
+                states.append(state)
+            stacked = stack_states(states, 0)
+            flat = map_state(lambda x: x.flatten(0, 1), stacked)
+            features = self.model.features(flat).unflatten(0, (horizon + 1, rows))
+            heads = ["reward", *(h for h in ("continue",) if h in self.model.heads)]
+            said = predict_all(self.model, stacked, heads)
+        going_on = said.get("continue", torch.ones_like(said["reward"]))
+        return Dream(
+            features, torch.stack(codes), said["reward"][1:], self.config.discount * going_on
+        )
+
+    def _actor_loss(
+        self, dream: Dream, returns: Tensor, value: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Minus what was gained, in units of the returns' spread, and minus the entropy."""
+        choice = self.networks.actor(dream.features[:-1].detach())
+        scale = self.spread.update(returns.detach())
+        entropy = self.networks.actor.entropy(choice, dream.codes)
+        if self.through:
+            gain = returns / scale
+        else:
+            advantage = ((returns - value[:-1]) / scale).detach()
+            gain = advantage * -choice.loss(dream.codes)
+        loss = -(weight * (gain + self.config.entropy * entropy)).mean()
+        return loss, entropy.mean()
+
+    def _critic_loss(self, features: Tensor, returns: Tensor, weight: Tensor) -> Tensor:
+        said = self.networks.critic(features)
+        slow = self.networks.slow(features).mean
+        return (
+            weight * (said.loss(returns) + self.config.slow_weight * said.loss(slow))
+        ).mean()
+
+    # -- resuming ----------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+        """Groups `policy` and `policy_actor`, `policy_critic` of their optimisers."""
+        arrays = {"policy": self._modules().state_dict()}
+        documents = {}
+        for name, optimiser in self.optimisers.items():
+            arrays[f"policy_{name}"], documents[f"policy_{name}"] = flatten_optimizer(optimiser)
+        return arrays, documents
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue where `checkpoint` was written."""
+        self.load(checkpoint.arrays["policy"])
+        for name, optimiser in self.optimisers.items():
+            group = f"policy_{name}"
+            restore_optimizer(optimiser, checkpoint.arrays[group], checkpoint.documents[group])
+
+    def load(self, weights: dict[str, Tensor]) -> None:
+        """The weights alone: enough to act."""
+        self._modules().load_state_dict(weights)
+
+    def _modules(self) -> nn.ModuleDict:
+        return nn.ModuleDict({"networks": self.networks, "spread": self.spread})
+
+
+class Spread(nn.Module):
+    """How far imagined returns lie apart: 5th to 95th percentile, followed slowly.
+
+    Never below 1, so that small returns are not blown up (Hafner et al. 2023, eq. 12).
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.register_buffer("range", torch.zeros(2))
+        self.register_buffer("count", torch.zeros(()))
+
+    def update(self, returns: Tensor) -> Tensor:
+        """Move towards these returns; the width then."""
+        ends = torch.quantile(returns, torch.tensor([0.05, 0.95], device=returns.device))
+        count, now = self.get_buffer("count"), self.get_buffer("range")
+        count += 1
+        now += (1 / count).clamp(min=self.rate) * (ends - now)
+        return self.width
+
+    @property
+    def width(self) -> Tensor:
+        low, high = self.get_buffer("range")
+        return (high - low).clamp(min=1.0)
+
+
+def lambda_returns(reward: Tensor, going_on: Tensor, value: Tensor, trace: float) -> Tensor:
+    """Returns [H, N] of instants 0 … H - 1 (Sutton & Barto, eq. 12.18; Hafner et al. 2023, eq. 7).
+
+    reward [H, N] arrives with instants 1 … H, going_on and value [H + 1, N] belong to instants::
+
+        R_t = r_{t+1} + g_{t+1} ((1 - trace) v_{t+1} + trace R_{t+1}),   R_H = v_H
+    """
+    following, returns = value[-1], []
+    for t in reversed(range(len(reward))):
+        mixed = (1 - trace) * value[t + 1] + trace * following
+        following = reward[t] + going_on[t + 1] * mixed
+        returns.append(following)
+    return torch.stack(returns[::-1])
+
+
+def weights(going_on: Tensor) -> Tensor:
+    """How much each instant [H + 1, N] counts: the chance that it is reached, and is not the end.
+
+    The start counts by its own P(continue): nothing is to be learned about acting after the end.
+    """
+    return going_on.cumprod(0)
+
+
+@torch.no_grad()
+def follow(slow: nn.Module, fast: nn.Module, rate: float) -> None:
+    """Move the weights of `slow` a little towards those of `fast`."""
+    for behind, ahead in zip(slow.parameters(), fast.parameters(), strict=True):
+        behind.lerp_(ahead, rate)

@@ -43,6 +43,7 @@ PUBLIC = {  # name: the module it lives in
     "Cem": "foreworld.planners",
     "CostLimitObjective": "foreworld.planners",
     "GoalObjective": "foreworld.planners",
+    "Gradient": "foreworld.planners",
     "Icem": "foreworld.planners",
     "Mppi": "foreworld.planners",
     "PlannedPolicy": "foreworld.policies",

@@ -20,6 +20,7 @@ FAMILIES = {
 
 PLANNERS = {
     "cem": "foreworld.planners.cem:Cem",
+    "gradient": "foreworld.planners.gradient:Gradient",
     "icem": "foreworld.planners.icem:Icem",
     "mppi": "foreworld.planners.mppi:Mppi",
 }

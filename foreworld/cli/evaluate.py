@@ -2,11 +2,12 @@
 
 foreworld evaluate runs/demo --env task=push
 foreworld evaluate runs/demo --policy icem --episodes 100 --candidates 128
+foreworld evaluate runs/pole --policy actor_critic --full
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,16 +17,17 @@ from tyro.conf import Positional
 from foreworld.cli.world import Words, read_keywords
 
 if TYPE_CHECKING:
-    from foreworld.run import World
-    from foreworld.vocab import Policy, WorldModel
+    from foreworld.run import Run, World
+    from foreworld.vocab import Planner, Policy
 
 BASELINES = ("random", "noop", "expert")
+ALIASES = {"actor": "actor_critic"}
 
 
 @dataclass(frozen=True)
 class Args:
     run: Positional[Path]  # directory of a trained run
-    policy: str = "cem"  # cem, icem, mppi: plan inside the model; or random, noop, expert
+    policy: str = "cem"  # cem, icem, mppi, gradient: plan; actor_critic (actor): what was learned
     episodes: int = 50  # held-out starts; those already solved do not count
     env: Words = ()  # constructor argument of the world, key=value
     task: str | None = None  # the same as --env task=...
@@ -62,7 +64,7 @@ def run(args: Args) -> dict[str, Any]:
     world = _world(opened.world, args)
     set_threads(args.threads)
     keep_memory()
-    policies = _policies(args, opened.model, world.env)
+    policies = _policies(args, opened, world.env)
     seed = HELD_OUT + args.seed
     with progress("evaluating", len(policies) * args.episodes) as advance:
         done: dict[str, int] = {}
@@ -109,17 +111,18 @@ def _world(world: World | None, args: Args) -> World:
     return replace(world, env_kwargs={**world.env_kwargs, **read_keywords(wishes)})
 
 
-def _policies(args: Args, model: WorldModel, env_id: str) -> dict[str, Policy]:
+def _policies(args: Args, run: Run, env_id: str) -> dict[str, Policy]:
     """The policy in question first, then the baselines."""
     from foreworld import catalog
     from foreworld.errors import unknown
 
     baselines = [b for b in BASELINES if b != "expert" or _has_expert(env_id)]
-    valid = (*catalog.PLANNERS, *baselines)
-    if args.policy not in valid:
+    valid = (*catalog.PLANNERS, *catalog.LEARNERS, *baselines)
+    first = ALIASES.get(args.policy, args.policy)
+    if first not in valid:
         raise unknown(f"policy for {env_id}", args.policy, valid)
-    names = [args.policy, *(b for b in baselines if args.baselines and b != args.policy)]
-    return {name: _policy(name, args, model) for name in names}
+    names = [first, *(b for b in baselines if args.baselines and b != first)]
+    return {name: _policy(name, args, run) for name in names}
 
 
 def _has_expert(env_id: str) -> bool:
@@ -128,21 +131,34 @@ def _has_expert(env_id: str) -> bool:
     return "expert" in catalog.POLICIES and env_id in catalog.WORLDS.values()
 
 
-def _policy(name: str, args: Args, model: WorldModel) -> Policy:
+def _policy(name: str, args: Args, run: Run) -> Policy:
     from foreworld import catalog
     from foreworld.planners import RewardObjective
     from foreworld.policies import PlannedPolicy
     from foreworld.policies.instructed import InstructedPolicy
+    from foreworld.run import load_policy
 
+    if name in catalog.LEARNERS:
+        return load_policy(run, seed=args.seed)
     if name not in catalog.PLANNERS:
-        return catalog.resolve(catalog.POLICIES, name)(model.specs["action"], args.seed)
-    planner = catalog.resolve(catalog.PLANNERS, name)(
-        horizon=args.horizon,
-        num_candidates=args.candidates,
-        num_elites=max(2, args.candidates // 8),
-        iterations=args.iterations,
-        action_block=args.action_block,
-    )
+        return catalog.resolve(catalog.POLICIES, name)(run.model.specs["action"], args.seed)
+    planner = _planner(name, args)
     if args.judge == "instruction":
-        return InstructedPolicy(model, planner, args.replan_every, args.seed)
-    return PlannedPolicy(model, planner, RewardObjective(), args.replan_every, args.seed)
+        return InstructedPolicy(run.model, planner, args.replan_every, args.seed)
+    return PlannedPolicy(run.model, planner, RewardObjective(), args.replan_every, args.seed)
+
+
+def _planner(name: str, args: Args) -> Planner:
+    """With those of the flags that it knows."""
+    from foreworld import catalog
+
+    planner_class = catalog.resolve(catalog.PLANNERS, name)
+    settings = {
+        "horizon": args.horizon,
+        "num_candidates": args.candidates,
+        "num_elites": max(2, args.candidates // 8),
+        "iterations": args.iterations,
+        "action_block": args.action_block,
+    }
+    known = {field.name for field in fields(planner_class)}
+    return planner_class(**{k: v for k, v in settings.items() if k in known})

@@ -3,7 +3,7 @@
 foreworld train episodes --run runs/mine --budget 5m
 foreworld train tabletop --run runs/table --env task=push --budget 30m --set deter=512
 foreworld train Pendulum-v1 --run runs/pendulum --pixels --steps 5000 --train-ratio 64
-foreworld train CartPole-v1 --run runs/pole --preset control --learner actor_critic --train-ratio 256
+foreworld train CartPole-v1 --run runs/pole --preset control --learner actor_critic --steps 4000
 foreworld train --run runs/mine --resume
 """
 

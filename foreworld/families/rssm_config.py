@@ -69,6 +69,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "dreamer_v3": _CATEGORICAL
     | {"deter": 1024, "blocks": 8, "kl_representation": 0.1,
        "codec": {"keypoints": 0, "reward": "two_hot"}},
+    # For acting: small and quick, everything learned at once, so that a policy can learn beside it.
+    "control": {"see": 0.0, "freeze": False, "overshoot": 0, "decode": 0.5, "kl_dynamics": 1.0,
+                "kl_representation": 0.1, "deter": 128, "stoch": 16, "hidden": 128,
+                "imagine_last": 8,
+                "codec": {"channels": 16, "keypoints": 16, "embed": 128, "hidden": 128,
+                          "layers": 1}},
     "debug": {"see": 0.2, "freeze": False, "deter": 16, "stoch": 4, "classes": 4,
               "hidden": 16,
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},

@@ -7,6 +7,7 @@ Objectives say what best means::
 """
 
 from foreworld.planners.cem import Cem
+from foreworld.planners.gradient import Gradient
 from foreworld.planners.icem import Icem
 from foreworld.planners.mppi import Mppi
 from foreworld.planners.objectives import (
@@ -23,6 +24,7 @@ __all__ = [
     "Cem",
     "CostLimitObjective",
     "GoalObjective",
+    "Gradient",
     "Icem",
     "Mppi",
     "PredicateObjective",

@@ -22,16 +22,14 @@ from foreworld.vocab import Objective, Plan, State, WorldModel, repeat_state, ro
 
 
 @dataclass(frozen=True)
-class SamplingPlanner(ABC):
-    """What planners that draw candidates have in common; each has its own way to refine them."""
+class SearchPlanner(ABC):
+    """What planners that weigh candidates have in common; each has its own way to refine them."""
 
     horizon: int = 12  # world steps imagined
     num_candidates: int = 256
     iterations: int = 4
     action_block: int = 1  # steps that each decision is held for
-    smoothing: float = 0.1  # share of the old proposal that stays in the new one
     spread: float = 1.0  # std at the start; discrete warm starts: twice the uniform share
-    min_spread: float = 0.05  # std, or uniform share, that always remains
     colour: float = 0.0  # of the noise over time: 0 white, 1 pink, 2 red
     warm_start: bool = True  # begin from the previous plan where one is given
     num_samples: int | None = None  # futures imagined per candidate; None: the model's mode
@@ -59,10 +57,18 @@ class SamplingPlanner(ABC):
 
 
 @dataclass(frozen=True)
+class SamplingPlanner(SearchPlanner):
+    """A planner that draws its candidates from a proposal, again and again."""
+
+    smoothing: float = 0.1  # share of the old proposal that stays in the new one
+    min_spread: float = 0.05  # std, or uniform share, that always remains
+
+
+@dataclass(frozen=True)
 class Search:
     """One planning problem: from these states, with this model, by this objective."""
 
-    settings: SamplingPlanner
+    settings: SearchPlanner
     model: WorldModel
     state: State
     objective: Objective
@@ -156,7 +162,7 @@ class Search:
 
 
 def begin(
-    settings: SamplingPlanner, model: WorldModel, state: State, objective: Objective, seed: int
+    settings: SearchPlanner, model: WorldModel, state: State, objective: Objective, seed: int
 ) -> Search:
     """Set a search up; raises ValueError for settings or actions that cannot be planned with."""
     for name in ("horizon", "action_block", "iterations", "num_candidates"):

@@ -30,9 +30,9 @@ Choice = Normal | Categorical  # what an actor would like to do; draws from it a
 
 @dataclass(frozen=True)
 class ActorCriticConfig:
-    hidden: int = 256  # width of both networks
+    hidden: int = 128  # width of both networks
     layers: int = 2  # hidden layers of both
-    bins: int = 255  # of the critic's two-hot values
+    bins: int = 127  # of the critic's two-hot values
     unimix: float = 0.01  # share of every choice among classes that stays uniform
     min_std: float = 0.1  # of continuous choices, before they are squashed
     max_std: float = 1.0

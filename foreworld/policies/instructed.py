@@ -28,7 +28,7 @@ class TaskObjective:
     tasks: Sequence[Task]
 
     def __call__(self, model: WorldModel, states: State, actions: Tensor) -> Tensor:
-        facts = predict_all(model, states, ["facts"])["facts"].float().cpu().numpy()
+        facts = predict_all(model, states, ["facts"])["facts"].detach().float().cpu().numpy()
         facts = facts.reshape(len(self.tasks), -1, *facts.shape[1:])  # [B, N, H, F]
         scores = np.empty(facts.shape[:2], np.float32)
         for task in set(self.tasks):

@@ -80,6 +80,26 @@ def action_spec(space: spaces.Space) -> Spec:
     )
 
 
+def space_of(spec: Spec) -> spaces.Space:
+    """The space that a `Spec` describes: the other way round, for a model worn as a world.
+
+    Raises ValueError for text.
+    """
+    if spec.kind == "text":
+        raise ValueError("text is heard, not shown: no space for it")
+    if spec.classes is not None:
+        return spaces.MultiDiscrete(spec.classes) if spec.shape else spaces.Discrete(*spec.classes)
+    if spec.kind == "image":
+        return spaces.Box(0, 255, spec.shape, np.uint8)
+    low, high = (
+        np.broadcast_to(np.reshape(unbounded if b is None else b, -1), (spec.width,))
+        for b, unbounded in ((spec.low, -np.inf), (spec.high, np.inf))
+    )
+    return spaces.Box(
+        low.reshape(spec.shape).astype(np.float32), high.reshape(spec.shape).astype(np.float32)
+    )
+
+
 def named(specs: Mapping[str, Spec], names: Mapping[str, Sequence[str]]) -> dict[str, Spec]:
     """The specs with the names that a world gives to numbers; keys it does not have are ignored."""
     return {

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from foreworld.checkpoint import Checkpoint
 from foreworld.errors import unknown
+from foreworld.outputs import TwoHot
 from foreworld.policies.actor_critic import (
     ActorCritic,
     ActorCriticConfig,
     ActorPolicy,
-    Choice,
 )
 from foreworld.resume import flatten_optimizer, restore_optimizer
 from foreworld.training.optimiser import OptimiserConfig, apply_gradients, make_optimiser
@@ -88,14 +88,14 @@ class ActorCriticLearner:
 
     def update(self, batch: Batch, starts: State, share: float) -> dict[str, Tensor]:
         """Imagine from `starts` [N], then one step of actor and critic."""
-        nets = self.networks
-        dream = self._dream(starts)
-        critic_input = dream.features if self.through else dream.features.detach()
-        value = nets.critic(critic_input).mean
+        nets, dream = self.networks, self._dream(starts)
+        said = nets.critic(dream.features.detach())  # with a gradient for the critic
+        # Where returns are differentiated, the critic is one more function of the last state.
+        value = nets.critic(dream.features).mean if self.through else said.mean.detach()
         returns = lambda_returns(dream.reward, dream.going_on, value, self.config.trace)
         weight = weights(dream.going_on)[:-1].detach()
         actor_loss, entropy = self._actor_loss(dream, returns, value, weight)
-        critic_loss = self._critic_loss(dream.features[:-1].detach(), returns.detach(), weight)
+        critic_loss = self._critic_loss(said, dream.features[:-1].detach(), returns, weight)
         for name, loss in (("actor", actor_loss), ("critic", critic_loss)):
             loss.backward(inputs=list(getattr(nets, name).parameters()))
             apply_gradients(self.optimisers[name], self._how, share * self.config.lr)
@@ -150,12 +150,15 @@ class ActorCriticLearner:
         loss = -(weight * (gain + self.config.entropy * entropy)).mean()
         return loss, entropy.mean()
 
-    def _critic_loss(self, features: Tensor, returns: Tensor, weight: Tensor) -> Tensor:
-        said = self.networks.critic(features)
-        slow = self.networks.slow(features).mean
-        return (
-            weight * (said.loss(returns) + self.config.slow_weight * said.loss(slow))
-        ).mean()
+    def _critic_loss(
+        self, said: TwoHot, features: Tensor, returns: Tensor, weight: Tensor
+    ) -> Tensor:
+        """Of instants 0 … H - 1: towards the returns, and not far from the slow critic."""
+        said = TwoHot(said.logits[:-1])
+        with torch.no_grad():
+            slow = self.networks.slow(features).mean
+        miss = said.loss(returns.detach()) + self.config.slow_weight * said.loss(slow)
+        return (weight * miss).mean()
 
     # -- resuming ----------------------------------------------------------------------------------
 

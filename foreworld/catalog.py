@@ -40,6 +40,7 @@ LEARNERS = {  # of policies in imagination; built as (model, its `Config`)
 
 WORLDS = {  # names of Gymnasium ids; any other id works as it is
     "tabletop": "foreworld/Tabletop-v0",
+    "cartpole_pixels": "foreworld/CartPolePixels-v0",
 }
 
 

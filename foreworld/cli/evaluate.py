@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
-from foreworld.cli.world import Words, read_keywords
+from foreworld.cli.world import TABLETOP, Words, read_keywords
 
 if TYPE_CHECKING:
     from foreworld.run import Run, World
@@ -116,19 +116,13 @@ def _policies(args: Args, run: Run, env_id: str) -> dict[str, Policy]:
     from foreworld import catalog
     from foreworld.errors import unknown
 
-    baselines = [b for b in BASELINES if b != "expert" or _has_expert(env_id)]
+    baselines = [b for b in BASELINES if b != "expert" or env_id == TABLETOP]
     valid = (*catalog.PLANNERS, *catalog.LEARNERS, *baselines)
     first = ALIASES.get(args.policy, args.policy)
     if first not in valid:
         raise unknown(f"policy for {env_id}", args.policy, valid)
     names = [first, *(b for b in baselines if args.baselines and b != first)]
     return {name: _policy(name, args, run) for name in names}
-
-
-def _has_expert(env_id: str) -> bool:
-    from foreworld import catalog
-
-    return "expert" in catalog.POLICIES and env_id in catalog.WORLDS.values()
 
 
 def _policy(name: str, args: Args, run: Run) -> Policy:

@@ -7,6 +7,7 @@ Objectives say what best means::
 """
 
 from foreworld.planners.cem import Cem
+from foreworld.planners.disagreement import DisagreementObjective, Ensemble, EnsembleConfig
 from foreworld.planners.gradient import Gradient
 from foreworld.planners.icem import Icem
 from foreworld.planners.mppi import Mppi
@@ -23,6 +24,9 @@ from foreworld.planners.search import advance, forget
 __all__ = [
     "Cem",
     "CostLimitObjective",
+    "DisagreementObjective",
+    "Ensemble",
+    "EnsembleConfig",
     "GoalObjective",
     "Gradient",
     "Icem",

@@ -42,7 +42,7 @@ class Actor(nn.Module):
     """Features [..., D] -> a `Choice`; codes drawn from it become actions in the world's units.
 
     Codes are class numbers where actions are discrete (one component or several). Where they are
-    continuous a code u is unbounded, and the action is centre + half range * tanh(u), so that no
+    continuous a code u is unbounded, and the action is centre + reach * tanh(u), so that no
     draw is out of bounds and every draw has a gradient. Raises ValueError for unbounded actions.
     """
 
@@ -54,7 +54,7 @@ class Actor(nn.Module):
         if action.classes is None:
             low, high = _bounds(action)
             self.register_buffer("centre", (low + high) / 2, persistent=False)
-            self.register_buffer("half", (high - low) / 2, persistent=False)
+            self.register_buffer("reach", (high - low) / 2, persistent=False)
 
     def forward(self, features: Tensor) -> Choice:
         out, c = self.net(features), self.config
@@ -68,7 +68,7 @@ class Actor(nn.Module):
         """Codes [B, ...] -> actions [B, *spec.shape] in the world's units."""
         if self.spec.classes:
             return code
-        flat = self.get_buffer("centre") + self.get_buffer("half") * torch.tanh(code)
+        flat = self.get_buffer("centre") + self.get_buffer("reach") * torch.tanh(code)
         return flat.unflatten(-1, self.spec.shape) if self.spec.shape else flat.squeeze(-1)
 
     def entropy(self, choice: Choice, code: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from foreworld.checkpoint import Checkpoint
 from foreworld.errors import unknown
 from foreworld.outputs import TwoHot
+from foreworld.planners import Ensemble, EnsembleConfig
 from foreworld.policies.actor_critic import (
     ActorCritic,
     ActorCriticConfig,
@@ -41,6 +42,8 @@ class LearnerConfig:
     slow_rate: float = 0.02  # how fast the slow critic follows
     slow_weight: float = 1.0  # of staying near the slow critic
     spread_rate: float = 0.01  # how fast the returns' spread follows what is imagined
+    explore: float = 0.0  # share of disagreement in the reward; 1: nothing else counts
+    ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)  # whose disagreement that is
     lr: float = 3e-4  # peak learning rate of actor and critic; its course is the loop's
     eps: float = 1e-8  # Adam's epsilon
     clip: float = 100.0  # largest norm of each network's gradient
@@ -76,10 +79,15 @@ class ActorCriticLearner:
         self.model, self.config = model, config
         self.networks = ActorCritic(model, config.networks)
         self.spread = Spread(config.spread_rate).to(model.device)
+        self.ensemble = Ensemble(model, config.ensemble) if config.explore else None
         self._how = OptimiserConfig(lr=config.lr, eps=config.eps, clip=config.clip)
+        self._parts: dict[str, nn.Module] = {
+            "actor": self.networks.actor,
+            "critic": self.networks.critic,
+            **({"ensemble": self.ensemble} if self.ensemble is not None else {}),
+        }
         self.optimisers = {
-            name: make_optimiser(part.parameters(), self._how)
-            for name, part in (("actor", self.networks.actor), ("critic", self.networks.critic))
+            name: make_optimiser(part.parameters(), self._how) for name, part in self._parts.items()
         }
 
     def policy(self, seed: int = 0, sample: bool = False) -> ActorPolicy:
@@ -96,13 +104,15 @@ class ActorCriticLearner:
         weight = weights(dream.going_on)[:-1].detach()
         actor_loss, entropy = self._actor_loss(dream, returns, value, weight)
         critic_loss = self._critic_loss(said, dream.features[:-1].detach(), returns, weight)
-        for name, loss in (("actor", actor_loss), ("critic", critic_loss)):
-            loss.backward(inputs=list(getattr(nets, name).parameters()))
+        losses = {"actor": actor_loss, "critic": critic_loss}
+        if self.ensemble is not None:
+            losses["ensemble"] = self.ensemble.loss(self.model, batch)
+        for name, loss in losses.items():
+            loss.backward(inputs=list(self._parts[name].parameters()))
             apply_gradients(self.optimisers[name], self._how, share * self.config.lr)
         follow(nets.slow, nets.critic, self.config.slow_rate)
         figures = {
-            "actor": actor_loss,
-            "critic": critic_loss,
+            **losses,
             "entropy": entropy,
             "return": returns.mean(),
             "spread": self.spread.width,
@@ -130,10 +140,18 @@ class ActorCriticLearner:
             features = self.model.features(flat).unflatten(0, (horizon + 1, rows))
             heads = ["reward", *(h for h in ("continue",) if h in self.model.heads)]
             said = predict_all(self.model, stacked, heads)
+            drawn = torch.stack(codes)
+            reward = self._reward(said["reward"][1:], features[:-1], drawn)
         going_on = said.get("continue", torch.ones_like(said["reward"]))
-        return Dream(
-            features, torch.stack(codes), said["reward"][1:], self.config.discount * going_on
-        )
+        return Dream(features, drawn, reward, self.config.discount * going_on)
+
+    def _reward(self, predicted: Tensor, features: Tensor, codes: Tensor) -> Tensor:
+        """What the model promises, and what it does not know (Sekar et al. 2020)."""
+        if self.ensemble is None:
+            return predicted
+        flat = self.networks.actor.action(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
+        bonus = self.ensemble.disagreement(features, flat)
+        return (1 - self.config.explore) * predicted + self.config.explore * bonus
 
     def _actor_loss(
         self, dream: Dream, returns: Tensor, value: Tensor, weight: Tensor
@@ -163,7 +181,7 @@ class ActorCriticLearner:
     # -- resuming ----------------------------------------------------------------------------------
 
     def state(self) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
-        """Groups `policy` and `policy_actor`, `policy_critic` of their optimisers."""
+        """Group `policy` of all weights, and `policy_actor` … of every optimiser."""
         arrays = {"policy": self._modules().state_dict()}
         documents = {}
         for name, optimiser in self.optimisers.items():
@@ -182,7 +200,8 @@ class ActorCriticLearner:
         self._modules().load_state_dict(weights)
 
     def _modules(self) -> nn.ModuleDict:
-        return nn.ModuleDict({"networks": self.networks, "spread": self.spread})
+        parts: dict[str, nn.Module] = {"networks": self.networks, "spread": self.spread}
+        return nn.ModuleDict(parts | ({"ensemble": self.ensemble} if self.ensemble else {}))
 
 
 class Spread(nn.Module):

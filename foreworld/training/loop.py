@@ -93,7 +93,8 @@ class Diverged(ValueError):
 class Trainer:
     """One model being trained: its optimiser, its place in the phases, its averaged copy.
 
-    grow: called with the number of updates before each draw, while the model is in eval mode.
+    grow: called with the number of updates before each draw, while the model is in eval mode; may
+        return figures to be logged.
     learner: learns beside the model in its last phase, from when there is something to imagine.
     """
 
@@ -105,7 +106,7 @@ class Trainer:
         config: LoopConfig,
         logger: Logger,
         save: Save,
-        grow: Callable[[int], None] | None = None,
+        grow: Callable[[int], Mapping[str, float] | None] | None = None,
         learner: Learner | None = None,
     ) -> None:
         self.model, self.replay, self.budget, self.config = model, replay, budget, config
@@ -114,6 +115,7 @@ class Trainer:
         shares = [phase.share for phase in self.phases]
         self._ends = [e / sum(shares) for e in accumulate(shares)]  # of phases, in shares spent
         self.progress = Progress()
+        self.collected: Mapping[str, float] = {}  # what `grow` said last
         self.optimiser = self._optimiser()
         self.average = average_of(model, config.optimiser.ema)
         self.saved_s = time.monotonic()
@@ -154,7 +156,7 @@ class Trainer:
     def _batch(self) -> Batch:
         if self.grow is not None:
             self.model.eval()
-            self.grow(self.progress.updates)
+            self.collected = self.grow(self.progress.updates) or {}
             self.model.train()
         phase = self.phase
         batch = self.replay.sample(phase.length, phase.keys, phase.times)
@@ -190,7 +192,7 @@ class Trainer:
         if at.updates % config.log_every == 0 or at.updates == 1:
             values = {f"loss/{k}": v.detach().mean() for k, v in losses.items()}
             rest = {"loss": total, "gradient_norm": norm, "lr": lr, "elapsed_s": at.elapsed_s}
-            self.logger.scalars(at.updates, values | dict(learned) | rest)
+            self.logger.scalars(at.updates, values | {**learned, **self.collected} | rest)
         if time.monotonic() - self.saved_s > config.checkpoint_every_s:
             self._save()
 

@@ -42,13 +42,20 @@ class Collector:
         self.stream, self.store, self.play, self.next_seed = stream, store, play, next_seed
         self.steps_each = steps_per_update / train_ratio
         self.before, self.capacity = before, capacity
+        self.said: dict[str, float] = {}
 
-    def grow(self, updates: int) -> None:
-        """Play until `updates` gradient steps are paid for; whole rounds, so a little more."""
+    def grow(self, updates: int) -> dict[str, float]:
+        """Play until `updates` gradient steps are paid for; whole rounds, so a little more.
+
+        Returns how much there was after the latest round, and how well it went.
+        """
         while self.store.total_steps < self.before + updates * self.steps_each:
             seed = self.next_seed()
             num = self.stream.num_envs
             for episode in collect(self.stream, self.play(seed), episodes=num, seed=seed):
                 self.store.append(episode)
+            latest = float(self.store.returns[-num:].mean())
+            self.said = {"world/steps": self.store.total_steps, "world/return": latest}
             if self.capacity is not None:
                 self.store.evict(self.capacity)
+        return self.said

@@ -13,3 +13,9 @@ if "foreworld/Tabletop-v0" not in gymnasium.registry:
         vector_entry_point="foreworld.worlds.tabletop_vector:TabletopVector",
         max_episode_steps=None,  # the world counts its own steps, so that its state is complete
     )
+if "foreworld/CartPolePixels-v0" not in gymnasium.registry:
+    gymnasium.register(
+        "foreworld/CartPolePixels-v0",
+        entry_point="foreworld.worlds.cartpole_pixels:CartPolePixels",
+        max_episode_steps=500,  # as CartPole-v1
+    )

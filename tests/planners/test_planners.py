@@ -4,6 +4,7 @@ import torch
 from foreworld.planners import (
     Cem,
     GoalObjective,
+    Gradient,
     Icem,
     Mppi,
     RewardObjective,
@@ -14,11 +15,16 @@ from foreworld.planners.proposals import action_space, coloured_noise
 from foreworld.vocab import Spec, map_state, rollout
 
 PLANNERS = [Cem(), Icem(), Mppi()]
+SMALL_GRADIENT = Gradient(num_candidates=8, iterations=5)
 SMALL = [
+    SMALL_GRADIENT,
     Cem(num_candidates=64, num_elites=8, iterations=2),
     Icem(num_candidates=64, num_elites=8, iterations=2),
     Mppi(num_candidates=64, iterations=2),
 ]
+continuous_by_name = pytest.mark.parametrize(
+    "planner", [*PLANNERS, Gradient()], ids=lambda p: type(p).__name__
+)
 by_name = pytest.mark.parametrize("planner", PLANNERS, ids=lambda p: type(p).__name__)
 small_by_name = pytest.mark.parametrize("planner", SMALL, ids=lambda p: type(p).__name__)
 
@@ -34,7 +40,7 @@ def starts(model, rows):
     return state._replace(position=torch.randn(rows, 2, generator=generator))
 
 
-@by_name
+@continuous_by_name
 def test_plans_a_point_mass_to_its_target(planner, point_mass):
     model = point_mass()
     plan = planner(model, model.initial(1), RewardObjective(), seed=0)
@@ -111,7 +117,7 @@ def test_candidates_scores_and_plan_belong_together(planner, point_mass):
         torch.testing.assert_close(scores, plan.scores[row, :8])
 
 
-@by_name
+@continuous_by_name
 def test_actions_are_in_the_units_and_bounds_of_the_world(planner, point_mass):
     model = point_mass(low=(-5.0, 2.0), high=(-3.0, 4.0))
     push = GoalObjective(torch.tensor([[100.0, 100.0]]), reduce="sum")

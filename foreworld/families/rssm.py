@@ -52,6 +52,16 @@ class RssmState(NamedTuple):
     action: Tensor  # [B, ...] the action chosen here, zeros until then
 
 
+class Seen(NamedTuple):
+    """Frames as the recurrent part takes them in."""
+
+    embed: Tensor  # [B, (T,) E]
+    look: Tensor  # [B, (T,) P] what each says of the posterior by itself
+
+    def at(self, t: int) -> Seen:
+        return Seen(self.embed[:, t], self.look[:, t])
+
+
 class Rssm(WorldModel):
     """See the module's picture; shapes in `RssmState`."""
 
@@ -90,9 +100,9 @@ class Rssm(WorldModel):
         return RssmState(zeros(c.deter), zeros(self.latent.size), zeros(self.words.size), action)
 
     def observe(self, state: RssmState, batch: Batch) -> RssmState:
-        embed_BTE, context_BTC = self._encode(batch)
-        for t in range(embed_BTE.shape[1]):
-            state, _ = self._filter(state, embed_BTE[:, t], batch["is_first"][:, t], None)
+        seen, context_BTC = self._encode(batch)
+        for t in range(context_BTC.shape[1]):
+            state, _ = self._filter(state, seen.at(t), batch["is_first"][:, t], None)
             state = state._replace(context=context_BTC[:, t])
             if "action" in batch:
                 state = state._replace(action=batch["action"][:, t])
@@ -172,15 +182,15 @@ class Rssm(WorldModel):
 
     def _scan(self, batch: Batch) -> tuple[RssmState, Tensor, Tensor]:
         """Posterior states [B, T, ...] with the parameters of posterior and prior [B, T, P]."""
-        embed_BTE, context_BTC = self._encode(batch)
-        size, length = embed_BTE.shape[:2]
+        seen, context_BTC = self._encode(batch)
+        size, length = context_BTC.shape[:2]
         state = self.initial(size)
         noise_BTK = torch.randn(size, length, self.latent.size, device=self.device)
         deters, stochs, posteriors, befores = [], [], [], []
         for t in range(length):
             is_first = batch["is_first"][:, t]
             befores.append(state.stoch * ~is_first.unsqueeze(-1))
-            state, posterior = self._filter(state, embed_BTE[:, t], is_first, noise_BTK[:, t])
+            state, posterior = self._filter(state, seen.at(t), is_first, noise_BTK[:, t])
             state = state._replace(action=batch["action"][:, t])
             deters.append(state.deter)
             stochs.append(state.stoch)
@@ -208,10 +218,13 @@ class Rssm(WorldModel):
     def _cheap(self) -> list[str]:
         return [h for h in self.heads if h not in self._images]
 
-    def _encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _encode(self, batch: Batch) -> tuple[Seen, Tensor]:
+        """What is seen [B, T, ...], all instants at once, and the instructions [B, T, C]."""
         flat = {k: batch[k].flatten(0, 1) for k in self.encoder.keys}
         embed = self.encoder(self.scales(flat, self.encoder.keys))
-        return embed.unflatten(0, batch["is_first"].shape), self.words(batch)
+        lead = batch["is_first"].shape
+        seen = Seen(embed.unflatten(0, lead), self.look(embed).unflatten(0, lead))
+        return seen, self.words(batch)
 
     def _advance(self, deter: Tensor, stoch: Tensor, action: Tensor) -> Tensor:
         vector = action_vector(action, self.specs["action"])
@@ -226,12 +239,12 @@ class Rssm(WorldModel):
         return torch.cat([before + mean, raw], -1)
 
     def _filter(
-        self, state: RssmState, embed: Tensor, is_first: Tensor, noise: Tensor | None
+        self, state: RssmState, seen: Seen, is_first: Tensor, noise: Tensor | None
     ) -> tuple[RssmState, Tensor]:
         """One real step: forget where an episode begins, advance, correct."""
         keep = ~is_first
         state = map_state(lambda x: x * keep.view(-1, *[1] * (x.ndim - 1)), state)
         deter = self._advance(state.deter, state.stoch, state.action)
-        posterior = self.look(embed) + self.posterior(torch.cat([deter, embed], -1))
+        posterior = seen.look + self.posterior(torch.cat([deter, seen.embed], -1))
         stoch = self.latent.draw(posterior, noise)
         return RssmState(deter, stoch, state.context, torch.zeros_like(state.action)), posterior

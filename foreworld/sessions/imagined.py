@@ -109,11 +109,18 @@ class ImaginedVectorEnv(VectorEnv):
         self._ended = np.zeros(num_envs, bool)
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict]:
-        """seed: of starts and noise of all dreams together; None: go on."""
+        """seed: of starts and noise of all dreams together; None: go on.
+
+        options: {"reset_mask": bool [N]} begins those dreams anew and leaves the others.
+        """
         if seed is not None:
             self._rng = np.random.default_rng(seed)
-        self._state = self.starts(self.num_envs, self._rng)
-        self._steps[:], self._ended[:] = 0, False
+        rows = (options or {}).get("reset_mask")
+        if rows is None or self._state is None:
+            self._state, rows = self.starts(self.num_envs, self._rng), slice(None)
+        elif rows.any():
+            self._begin(rows)
+        self._steps[rows], self._ended[rows] = 0, False
         return self._observation(), {}
 
     @torch.no_grad()

@@ -117,6 +117,19 @@ def test_dreams_end_by_the_clock_and_begin_anew(pendulum):
     assert rewards[3] == rewards[7] == 0 != rewards[4], "a reset brings no reward"
 
 
+def test_some_dreams_can_begin_anew_at_once(pendulum):
+    model, store = pendulum
+    env = ImaginedVectorEnv(model, 3, StoreStarts(model, store), horizon=4)
+    before, _ = env.reset(seed=0)
+    for _ in range(3):
+        before, *_ = env.step(np.zeros((3, 1), np.float32))
+    mask = np.array([False, True, False])
+    after, _ = env.reset(options={"reset_mask": mask})
+    assert np.array_equal(after[~mask], before[~mask]) and (after[mask] != before[mask]).any()
+    *_, truncated, _ = env.step(np.zeros((3, 1), np.float32))
+    assert truncated.tolist() == [True, False, True], "its clock begins anew as well"
+
+
 def test_a_dream_terminates_where_the_model_expects_it(pendulum):
     model, _ = pendulum
     doomed = build("rssm", model.specs, SMALL).requires_grad_(False).eval()

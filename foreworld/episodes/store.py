@@ -119,9 +119,9 @@ class EpisodeStore:
         kept = np.cumsum(self.lengths[::-1]) <= max_steps
         num_gone = len(self) - int(kept.sum())
         if num_gone:
-            gone = self._evicted_steps + int(self.lengths[:num_gone].sum())
-            mark = {"below": int(self.ids[0]) + num_gone, "steps": gone}
-            write_json(self.path / "evicted.json", mark)
+            steps = self._evicted_steps + int(self.lengths[:num_gone].sum())
+            below = int(self.ids[0]) + num_gone
+            write_json(self.path / "evicted.json", {"below": below, "steps": steps})
             _delete_evicted(self.path)
             self._load()
         return num_gone
@@ -201,7 +201,7 @@ class EpisodeStore:
 
     @property
     def total_steps(self) -> int:
-        """Rows ever appended, the evicted ones included."""
+        """Rows ever appended."""
         return self.num_steps + self._evicted_steps
 
     # Questions
@@ -286,10 +286,8 @@ def _chunk_names(folder: Path) -> list[str]:
 
 def _read_evicted(path: Path) -> tuple[int, int]:
     """The id below which episodes are gone, and how many steps they had."""
-    try:
-        mark = json.loads((path / "evicted.json").read_text())
-    except FileNotFoundError:
-        return 0, 0
+    file = path / "evicted.json"
+    mark = json.loads(file.read_text()) if file.exists() else {"below": 0}
     return mark["below"], mark.get("steps", 0)
 
 

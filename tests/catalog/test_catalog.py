@@ -24,7 +24,9 @@ def test_any_class_works(tmp_path):
 
 
 def test_unknown_names_are_answered():
-    with pytest.raises(ValueError, match=r"'iceem'; did you mean 'icem'\? Valid: cem, icem, mppi"):
+    with pytest.raises(
+        ValueError, match=r"'iceem'; did you mean 'icem'\? Valid: cem, gradient, icem, mppi"
+    ):
         resolve(PLANNERS, "iceem")
 
 

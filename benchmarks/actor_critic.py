@@ -35,11 +35,23 @@ class Task:
     evaluate: tuple[str, ...] = ("--full", "--episodes", "20")
 
 
-LEARN = ("--preset", "control", "--learner", "actor_critic", "--threads", "1", "--log", "jsonl")
+LEARN = (
+    "--preset", "control", "--set", "imagine_last=4", "--learner", "actor_critic",
+    "--learner-set", "horizon=12", "discount=0.99", "lr=1e-3", "entropy=1e-3",
+    "--threads", "1", "--prefill", "500", "--num-envs", "4", "--train-ratio", "32",
+)  # fmt: skip
 TASKS = {
     "cartpole_state": Task(
-        ("CartPole-v1", *LEARN, "--prefill", "500", "--num-envs", "2", "--train-ratio", "128",
-         "--train", "length=16", "batch_size=16", "--steps", "3000"), 500.0,
+        ("CartPole-v1", *LEARN, "--train", "length=16", "batch_size=16", "--steps", "1200"), 500.0
+    ),
+    "cartpole_pixels": Task(
+        ("cartpole_pixels", *LEARN, "--train", "length=24", "batch_size=16", "--steps", "1500"),
+        500.0,
+    ),
+    # Actions are held for 8 of dm_control's steps: 3,750 decisions are 30,000 steps.
+    "swingup": Task(
+        ("dm_control/cartpole-swingup-v0", *LEARN, "--frame-skip", "8", "--train", "length=16",
+         "batch_size=16", "--steps", "1600"), 750.0,
     ),
 }  # fmt: skip
 

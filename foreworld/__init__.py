@@ -42,6 +42,7 @@ PUBLIC = {  # name: the module it lives in
     # deciding
     "Cem": "foreworld.planners",
     "CostLimitObjective": "foreworld.planners",
+    "DisagreementObjective": "foreworld.planners",
     "GoalObjective": "foreworld.planners",
     "Gradient": "foreworld.planners",
     "Icem": "foreworld.planners",
@@ -54,6 +55,11 @@ PUBLIC = {  # name: the module it lives in
     # runs
     "Run": "foreworld.run",
     "load": "foreworld.run",
+    "load_policy": "foreworld.run",
+    # dreaming
+    "ImaginedEnv": "foreworld.sessions",
+    "ImaginedVectorEnv": "foreworld.sessions",
+    "StoreStarts": "foreworld.sessions",
 }
 
 __all__ = list(PUBLIC)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -88,7 +88,11 @@ def space_of(spec: Spec) -> spaces.Space:
     if spec.kind == "text":
         raise ValueError("text is heard, not shown: no space for it")
     if spec.classes is not None:
-        return spaces.MultiDiscrete(spec.classes) if spec.shape else spaces.Discrete(*spec.classes)
+        return (
+            spaces.MultiDiscrete(list(spec.classes))
+            if spec.shape
+            else spaces.Discrete(spec.classes[0])
+        )
     if spec.kind == "image":
         return spaces.Box(0, 255, spec.shape, np.uint8)
     low, high = (

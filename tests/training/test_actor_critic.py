@@ -93,7 +93,7 @@ def test_reinforce_works_for_continuous_actions_too():
 
 
 def test_an_end_is_avoided_where_it_costs_and_the_critic_knows():
-    made, _ = learner(True, 300, deadly=True)
+    made, _ = learner(True, 150, deadly=True)
     # Every step costs: to end them all, beyond 0.5, is the best that can be done.
     with torch.no_grad():
         value = made.networks.critic(torch.tensor([[0.4], [-1.0]])).mean

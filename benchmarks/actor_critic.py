@@ -42,7 +42,7 @@ LEARN = (
 )  # fmt: skip
 TASKS = {
     "cartpole_state": Task(
-        ("CartPole-v1", *LEARN, "--train", "length=16", "batch_size=16", "--steps", "700"), 500.0
+        ("CartPole-v1", *LEARN, "--train", "length=16", "batch_size=16", "--steps", "1200"), 500.0
     ),
     "cartpole_pixels": Task(
         ("cartpole_pixels", *LEARN, "--train", "length=24", "batch_size=16", "--steps", "1500"),

@@ -18,7 +18,14 @@ pytest.importorskip("gymnasium.envs.classic_control.cartpole")
 WORDS = ["--preset", "debug", "--set", "see=0.0", "imagine_last=2", "--threads", "1"]
 WORDS += ["--train", "batch_size=2", "length=8", "optimiser.final=1.0", "optimiser.warmup=1"]
 WORDS += ["--prefill", "100", "--num-envs", "2", "--train-ratio", "4"]
-WORDS += ["--learner", "actor_critic", "--learner-set", "horizon=3", "networks.hidden=8", "networks.bins=15"]
+WORDS += [
+    "--learner",
+    "actor_critic",
+    "--learner-set",
+    "horizon=3",
+    "networks.hidden=8",
+    "networks.bins=15",
+]
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_train.py"
 
 

@@ -5,9 +5,11 @@
     fixed   random           0.01 [0.00, 0.04], n = 200
     fixed   default          1.00 [0.98, 1.00], n = 200      ...
 
-A score that is in benchmarks/results/rooms_planning.json is not measured again. The oracle sees `facts`, imagines with the true laws, and its features are the dot's place: near
-means near as the crow flies, walls or not. "default" is what `foreworld evaluate --judge goal`
-does where nothing else is asked, chosen on other starts than these.
+A score that is in benchmarks/results/rooms_planning.json is not measured again.
+
+The oracle sees `facts`, imagines with the true laws, and its features are the dot's place: near
+means near as the crow flies, walls or not. "default" is what `foreworld evaluate --judge goal` does
+where nothing else is asked, chosen on other starts than these.
 """
 
 from __future__ import annotations

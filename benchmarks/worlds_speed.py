@@ -18,6 +18,7 @@ from statistics import median
 import gymnasium
 import numpy as np
 
+import foreworld.worlds  # noqa: F401  (registers the worlds)
 from foreworld.catalog import WORLDS
 from foreworld.disk import write_json
 from foreworld.evaluation import provenance

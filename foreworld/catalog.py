@@ -24,9 +24,10 @@ PLANNERS = {
     "mppi": "foreworld.planners.mppi:Mppi",
 }
 
-POLICIES = {  # built as (action spec, seed); the last four know the tabletop only
+POLICIES = {  # built as (action spec, seed); the last three know the tabletop only
     "random": "foreworld.policies.random:RandomPolicy",
     "noop": "foreworld.policies.constant:NoopPolicy",
+    "wander": "foreworld.policies.wander:WanderPolicy",
     "expert": "foreworld.policies.scripted:ExpertPolicy",
     "noisy": "foreworld.policies.scripted:NoisyExpertPolicy",
     "play": "foreworld.policies.scripted:PlayPolicy",
@@ -34,6 +35,7 @@ POLICIES = {  # built as (action spec, seed); the last four know the tabletop on
 }
 
 WORLDS = {  # names of Gymnasium ids; any other id works as it is
+    "rooms": "foreworld/Rooms-v0",
     "tabletop": "foreworld/Tabletop-v0",
 }
 

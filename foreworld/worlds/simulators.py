@@ -4,7 +4,7 @@ get_state(), set_state(state)   ours, and any of yours: the state is all there i
 classic control, MiniGrid       Python attributes and nothing else
 MuJoCo, dm_control              mjData as a whole, and what tasks write into the model
 ALE                             the emulator's own state, its generator included
-PushT                           see `foreworld.worlds.pymunk_space`
+PushT                           places and speeds; keeping them settles the running world too
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from foreworld.worlds.pymunk_space import load_space, save_space
 
 
 class Simulator(NamedTuple):
@@ -56,8 +54,9 @@ def _nothing(env: Any) -> list[Any]:
 PROTOCOL = Simulator(
     _nothing, frozenset(), lambda env: env.get_state(), lambda env, state: env.set_state(state)
 )
-WINDOWS = frozenset({"screen", "surf", "clock", "window", "render_surface", "window_surface"})
-PYTHON = Simulator(_itself, WINDOWS | {"spec"}, lambda env: None, lambda env, state: None)
+WORDS = frozenset({"spec", "_ezpickle_args", "_ezpickle_kwargs"})  # how it was made
+WINDOWS = frozenset({"screen", "surf", "clock", "window", "render_surface"})
+PYTHON = Simulator(_itself, WORDS | WINDOWS, lambda env: None, lambda env, state: None)
 
 
 # --- MuJoCo ------------------------------------------------------------------------------------
@@ -97,7 +96,7 @@ CHANGING = (
 )
 MUJOCO = Simulator(
     _itself,
-    frozenset({"model", "data", "mujoco_renderer", "spec"}),
+    WORDS | {"model", "data", "mujoco_renderer"},
     lambda env: _save_mujoco(env.model, env.data),
     lambda env, kept: _load_mujoco(env.model, env.data, kept),
 )
@@ -121,26 +120,69 @@ def _physics(env: Any) -> tuple[Any, Any]:
 
 DM_CONTROL = Simulator(
     _dm_control_holders,
-    frozenset({"_env", "viewer", "spec", "_physics", "_task"}),
+    WORDS | {"_env", "viewer", "_physics", "_task"},
     lambda env: _save_mujoco(*_physics(env)),
     lambda env, kept: _load_mujoco(*_physics(env), kept),
 )
 
 
-# --- others ------------------------------------------------------------------------------------
+# --- ALE ---------------------------------------------------------------------------------------
 
 ALE = Simulator(
     _itself,
-    frozenset({"ale", "spec"}),
+    WORDS | {"ale"},
     lambda env: env.clone_state(include_rng=True),
     lambda env, state: env.restore_state(state),
 )
-PUSHT = Simulator(
-    _itself,
-    WINDOWS | {"spec", "space", "agent", "block", "_block_shapes", "collision_handeler"},
-    lambda env: save_space(env.space),
-    load_space,
-)
+
+
+# --- PushT -------------------------------------------------------------------------------------
+
+# The engine keeps the last contacts and a tree of shapes where nobody can read them, and both bend
+# what follows. Taking every body out of the space and putting it back drops them. So that the run
+# which was kept and the run which is restored are one, keeping does it as well: 1e-6 of a pixel.
+PARTS = ("space", "agent", "block", "_block_shapes", "collision_handeler")  # gym-pusht's spelling
+
+
+def _save_pusht(env: Any) -> dict[str, Any]:
+    kept = {
+        "env": env,
+        "parts": {name: getattr(env, name) for name in PARTS},
+        "motions": [
+            (body.angle, body.position, body.velocity, body.angular_velocity)
+            for body in env.space.bodies
+        ],
+    }
+    _load_pusht(env, kept)
+    return kept
+
+
+def _load_pusht(env: Any, kept: dict[str, Any]) -> None:
+    if env is not kept["env"]:
+        raise ValueError(
+            "a snapshot of PushT holds the bodies themselves: restore it into the environment it "
+            "was taken from"
+        )
+    vars(env).update(kept["parts"])  # a reset has made new ones
+    space = env.space
+    shapes, bodies = space.shapes, space.bodies
+    space.remove(*shapes, *bodies)
+    for body, (angle, position, velocity, turning) in zip(bodies, kept["motions"], strict=True):
+        type(body).update_position(body, 0.0)  # spends the push apart saved up for the next step
+        body.angle = angle  # first: the place of a body off its centre of gravity hangs on it
+        body.position, body.velocity, body.angular_velocity = position, velocity, turning
+    _number_shapes_anew(space)
+    space.add(*bodies, *shapes)
+
+
+def _number_shapes_anew(space: Any) -> None:
+    """The tree of shapes is walked by number, and pymunk has a public word for none of it."""
+    from pymunk._chipmunk_cffi import lib  # pyright: ignore[reportMissingImports]
+
+    lib.cpSpaceSetShapeIDCounter(space._space, 0)
+
+
+PUSHT = Simulator(_itself, WORDS | WINDOWS | frozenset(PARTS), _save_pusht, _load_pusht)
 
 SIMULATORS = {  # by the module of an ancestor's class
     "gymnasium.envs.classic_control": PYTHON,

@@ -138,9 +138,11 @@ ALE = Simulator(
 
 # --- PushT -------------------------------------------------------------------------------------
 
-# The engine keeps the last contacts and a tree of shapes where nobody can read them, and both bend
-# what follows. Taking every body out of the space and putting it back drops them. So that the run
-# which was kept and the run which is restored are one, keeping does it as well: 1e-6 of a pixel.
+# The engine keeps the last contacts, pushes to come and a tree of shapes where nobody can read
+# them, and all of them bend what follows. Taking every body out of the space and putting it back
+# drops them. Keeping does that as well, so that the run which goes on and the run which is restored
+# are one; but it is not the run which nobody kept: one step later the two differ by 0.02 of 512
+# pixels in the median of 200 runs, by 0.8 in one of ten, and where a contact is lost by 40.
 PARTS = ("space", "agent", "block", "_block_shapes", "collision_handeler")  # gym-pusht's spelling
 
 

@@ -35,10 +35,10 @@ class Snapshot:
 
 
 def snapshot(env: gymnasium.Env) -> Snapshot:
-    """This instant of `env`, which goes on as if nothing had happened.
+    """This instant of `env`, which goes on as if nothing had happened (but for PushT, see there).
 
-    Kept are the simulator's state, `np_random`, and what every wrapper holds (elapsed steps, stacked
-    frames, flags). Not kept: the generators of spaces (`action_space.sample`) and windows.
+    Kept are the simulator's state, `np_random`, and what every wrapper holds (elapsed steps,
+    stacked frames, flags). Not kept: windows, and the generators of spaces (`space.sample`).
 
     Raises ValueError for a simulator that Foreworld cannot put back, or a wrapper that cannot be
     copied, naming what can.

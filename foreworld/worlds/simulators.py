@@ -71,7 +71,7 @@ def _save_mujoco(model: Any, data: Any) -> tuple[dict[str, np.ndarray], Any]:
 
 
 def _load_mujoco(model: Any, data: Any, kept: tuple[dict[str, np.ndarray], Any]) -> None:
-    import mujoco
+    import mujoco  # pyright: ignore[reportMissingImports]
 
     arrays, then = kept
     for name, array in arrays.items():

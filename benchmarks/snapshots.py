@@ -119,7 +119,8 @@ def pictures(env_id: str) -> dict[str, float]:
         stream.step(action)  # the first frame sets up the drawing
         begun = time.process_time()
         for _ in range(FRAMES):
-            stream.step(action)
+            step = stream.step(action)
+        assert step["image"].std() > 5, "nothing was drawn"
         rates[name] = round(FRAMES / (time.process_time() - begun), 1)
         stream.close()
     print(env_id, rates)

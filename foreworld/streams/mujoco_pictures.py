@@ -37,3 +37,30 @@ def draw_fast(env: gymnasium.Env, image_size: int | None) -> None:
     model.vis.quality.shadowsize = model.vis.quality.offsamples = 0
     model.mat_reflectance[:] = 0
     model.light_castshadow[:] = 0
+
+
+def take_turn(env: gymnasium.Env) -> None:
+    """Before every picture: among Gymnasium's MuJoCo environments one draws at a time.
+
+    Each draws in whatever context is current in the process, and does not claim its own back.
+    """
+    viewer = _viewer(env)
+    if viewer is not None:
+        viewer.make_context_current()
+
+
+def put_brush_down(env: gymnasium.Env) -> None:
+    """Before such an environment is closed: free what it draws on, where it drew.
+
+    Freed later, with the object, it would be looked up by number in another environment's context:
+    that one draws black from then on, without a word (gymnasium 1.4).
+    """
+    viewer = _viewer(env)
+    if viewer is not None:
+        viewer.make_context_current()
+        viewer.con.free()
+        env.unwrapped.mujoco_renderer.viewer = None  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _viewer(env: gymnasium.Env) -> Any:
+    return getattr(getattr(env.unwrapped, "mujoco_renderer", None), "viewer", None)

@@ -1,5 +1,6 @@
 """Fast pictures are set up before the first one is drawn, and only where MuJoCo draws."""
 
+import gc
 import os
 
 import numpy as np
@@ -36,11 +37,28 @@ def test_the_finery_goes_when_asked(env_id):
         np.testing.assert_array_equal(one[key], two[key])
 
 
-@pytest.mark.parametrize("env_id", IDS)
-@pytest.mark.skipif(
+draws = pytest.mark.skipif(
     os.environ.get("MUJOCO_GL") not in ("egl", "osmesa"),
     reason="draws: set MUJOCO_GL=egl or osmesa where that library is installed",
 )
+
+
+@draws
+def test_a_world_that_goes_does_not_blacken_the_others():
+    words = {"image_size": 32, "pixels": True, "fast_pictures": True}
+    goes = stream("HalfCheetah-v5", **words)
+    before = goes.frames()
+    goes.close()
+    stays = stream("HalfCheetah-v5", **words)
+    del goes
+    gc.collect()
+    np.testing.assert_array_equal(stays.frames(), before)
+    assert before.std() > 5
+    stays.close()
+
+
+@draws
+@pytest.mark.parametrize("env_id", IDS)
 def test_pictures_are_drawn_at_the_size_asked_for(env_id):
     seen = stream(env_id, image_size=48, pixels=True, fast_pictures=True)
     assert seen.frames().shape == (2, 48, 48, 3)

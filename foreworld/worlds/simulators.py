@@ -76,7 +76,7 @@ def _load_mujoco(model: Any, data: Any, kept: tuple[dict[str, np.ndarray], Any])
     arrays, then = kept
     for name, array in arrays.items():
         getattr(model, name)[...] = array
-    mujoco.mj_copyData(data, model, then)
+    mujoco.mj_copyData(data, model, then)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _arrays(model: Any) -> tuple[str, ...]:

@@ -25,9 +25,10 @@ PLANNERS = {
     "mppi": "foreworld.planners.mppi:Mppi",
 }
 
-POLICIES = {  # built as (action spec, seed); the last four know the tabletop only
+POLICIES = {  # built as (action spec, seed); the last three know the tabletop only
     "random": "foreworld.policies.random:RandomPolicy",
     "noop": "foreworld.policies.constant:NoopPolicy",
+    "wander": "foreworld.policies.wander:WanderPolicy",
     "expert": "foreworld.policies.scripted:ExpertPolicy",
     "noisy": "foreworld.policies.scripted:NoisyExpertPolicy",
     "play": "foreworld.policies.scripted:PlayPolicy",
@@ -39,8 +40,20 @@ LEARNERS = {  # of policies in imagination; built as (model, its `Config`)
 }
 
 WORLDS = {  # names of Gymnasium ids; any other id works as it is
+    "rooms": "foreworld/Rooms-v0",
     "tabletop": "foreworld/Tabletop-v0",
     "cartpole_pixels": "foreworld/CartPolePixels-v0",
+}
+
+WORLD_KINDS = {  # kinds of Gymnasium ids: an example, the extra that brings them (None: the base)
+    "foreworld": ("foreworld/Tabletop-v0", None),
+    "classic control": ("CartPole-v1", "classic"),
+    "MiniGrid": ("MiniGrid-Empty-5x5-v0", "minigrid"),
+    "BabyAI": ("BabyAI-GoToObj-v0", "minigrid"),
+    "MuJoCo": ("HalfCheetah-v5", "mujoco"),
+    "dm_control": ("dm_control/cartpole-swingup-v0", "dmc"),
+    "Atari": ("ALE/Pong-v5", "atari"),
+    "PushT": ("gym_pusht/PushT-v0", "pusht"),
 }
 
 

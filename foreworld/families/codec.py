@@ -231,28 +231,40 @@ SCALAR = Spec((), "float32", "vector")
 
 
 class Heads(nn.Module):
-    """Every head over one state vector, by name; forward computes only those asked for."""
+    """Heads over one state vector, by name; forward computes only those asked for.
 
-    def __init__(self, specs: Specs, width: int, config: CodecConfig) -> None:
+    names: those to have; None: every target key but words, reward and continue.
+    """
+
+    def __init__(
+        self, specs: Specs, width: int, config: CodecConfig, names: Sequence[str] | None = None
+    ) -> None:
         super().__init__()
+        if names is None:  # words are not predicted
+            keys = (k for k in target_keys(specs) if specs[k].kind != "text")
+            names = (*keys, "reward", "continue")
+        self.names = tuple(names)
+        self.parts = nn.ModuleDict({safe(k): self._part(k, specs, width, config) for k in names})
+
+    @staticmethod
+    def _part(name: str, specs: Specs, width: int, config: CodecConfig) -> nn.Module:
+        if name == "continue":
+            return ContinueHead(width, config)
+        if name == "reward" and config.reward == "two_hot":
+            return TwoHotHead(width, config)
+        if name == "reward":
+            return VectorHead(SCALAR, width, config)
         makers: dict[str, Callable[[Spec, int, CodecConfig], nn.Module]] = {
             "image": ImageHead, "vector": VectorHead, "discrete": DiscreteHead
         }  # fmt: skip
-        keys = [k for k in target_keys(specs) if specs[k].kind in makers]  # words are not predicted
-        parts = {safe(k): makers[specs[k].kind](specs[k], width, config) for k in keys}
-        two_hot = config.reward == "two_hot"
-        parts[safe("reward")] = (
-            TwoHotHead(width, config) if two_hot else VectorHead(SCALAR, width, config)
-        )
-        parts[safe("continue")] = ContinueHead(width, config)
-        self.parts = nn.ModuleDict(parts)
-        self.names = (*keys, "reward", "continue")
+        return makers[specs[name].kind](specs[name], width, config)
 
     def forward(
         self, x: Tensor, scales: Scales, heads: Sequence[str] | None = None
     ) -> dict[str, Prediction]:
         check_heads(heads, self.names)
-        return {h: self.parts[safe(h)](x, scales.get(h)) for h in heads or self.names}
+        wanted = self.names if heads is None else heads
+        return {h: self.parts[safe(h)](x, scales.get(h)) for h in wanted}
 
 
 def check_heads(wanted: Sequence[str] | None, names: Sequence[str]) -> None:

@@ -1,0 +1,51 @@
+"""What can be chosen about `jepa`, and what makes it the model of a paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from foreworld.families.codec import CodecConfig
+
+
+@dataclass(frozen=True)
+class JepaConfig:
+    window: int = 3  # embeddings that the predictor looks at, the newest included
+    latent: int = 64  # numbers in an embedding
+    width: int = 128  # of the predictor's tokens
+    depth: int = 2  # blocks of the predictor
+    heads: int = 4  # of its attention
+    condition: int = 64  # numbers that tell its blocks the action
+    objective: Literal["lewm", "pldm"] = "lewm"  # what keeps embeddings from being all the same
+    sigreg: float = 0.09  # lewm: weight of being Gaussian
+    slices: int = 64  # lewm: random directions in which that is looked at
+    variance: float = 16.0  # pldm: weight of deviations reaching 1
+    covariance: float = 8.0  # pldm: weight of dimensions saying different things
+    similarity: float = 12.0  # pldm: weight of neighbours in time being alike
+    inverse: float = 1.0  # pldm: weight of telling the action from two neighbours
+    overshoot: int = 4  # steps imagined in training, each compared with what was seen
+    overshoot_starts: int = 4  # instants of each window from which those steps begin
+    look: float = 0.15  # share of training, at the end, for heads on frozen features; 0: none
+    decode: float = 0.5  # share of that phase's frames whose image is decoded
+    imagine_last: int = 8  # states at the end of each window handed out to imagine from
+    codec: CodecConfig = field(default_factory=CodecConfig)  # encoders and heads
+
+    def __post_init__(self) -> None:
+        for name in ("window", "overshoot", "overshoot_starts"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: at least 1")
+        if not 0 <= self.look < 1:
+            raise ValueError(f"look={self.look} leaves no time for the world: from 0 to below 1")
+
+
+_SMALL = {"channels": 16, "keypoints": 16, "embed": 128, "hidden": 128}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # One frame says all there is to know: two rooms, and other worlds without velocities.
+    "rooms": {"window": 1, "latent": 32, "width": 64, "depth": 2, "codec": _SMALL},
+    # From one frame nobody knows how fast things are: three of them, and differences to heads.
+    "swing": {"window": 3, "latent": 64, "overshoot": 6, "codec": _SMALL},
+    "debug": {"window": 2, "latent": 8, "width": 16, "depth": 1, "heads": 2, "condition": 8,
+              "overshoot": 3, "look": 0.3,
+              "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
+}  # fmt: skip

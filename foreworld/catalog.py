@@ -35,6 +35,7 @@ POLICIES = {  # built as (action spec, seed); the last four know the tabletop on
 }
 
 WORLDS = {  # names of Gymnasium ids; any other id works as it is
+    "rooms": "foreworld/Rooms-v0",
     "tabletop": "foreworld/Tabletop-v0",
 }
 

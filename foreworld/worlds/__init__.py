@@ -6,10 +6,16 @@ env = gymnasium.make("foreworld/Tabletop-v0", task="push")
 
 import gymnasium
 
-if "foreworld/Tabletop-v0" not in gymnasium.registry:
-    gymnasium.register(
-        "foreworld/Tabletop-v0",
-        entry_point="foreworld.worlds.tabletop:Tabletop",
-        vector_entry_point="foreworld.worlds.tabletop_vector:TabletopVector",
-        max_episode_steps=None,  # the world counts its own steps, so that its state is complete
-    )
+WORLDS = {  # id -> (the single world, many of them)
+    "foreworld/Rooms-v0": ("rooms:Rooms", "rooms_vector:RoomsVector"),
+    "foreworld/Tabletop-v0": ("tabletop:Tabletop", "tabletop_vector:TabletopVector"),
+}
+
+for env_id, (single, many) in WORLDS.items():
+    if env_id not in gymnasium.registry:
+        gymnasium.register(
+            env_id,
+            entry_point=f"foreworld.worlds.{single}",
+            vector_entry_point=f"foreworld.worlds.{many}",
+            max_episode_steps=None,  # worlds count their own steps, so that their state is complete
+        )

@@ -10,7 +10,7 @@ obs["instruction"]  # "shove the cup to ..."       +-----------------------+ edg
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import hypot, isfinite
+from math import hypot
 from typing import Any
 
 import gymnasium
@@ -19,7 +19,8 @@ from gymnasium.spaces import Box, Dict, Text
 
 from foreworld.errors import unknown
 from foreworld.worlds import tabletop_things as things
-from foreworld.worlds.factors import FACTORS, Wanted, check_factors, sample_factors
+from foreworld.worlds.factors import Wanted, check_factors, sample_factors
+from foreworld.worlds.tabletop_factors import FACTORS
 from foreworld.worlds.tabletop_layout import Layout, sample_layout
 from foreworld.worlds.tabletop_physics import GRAVITY_M_PER_S2, Body, Physics
 from foreworld.worlds.tabletop_render import Painter
@@ -34,6 +35,7 @@ from foreworld.worlds.tabletop_task import (
     sentence_room,
 )
 from foreworld.worlds.tabletop_things import MARKS, OBJECTS
+from foreworld.worlds.velocity import checked_velocity
 
 OPTIONS = ("instruction", "factors", "phrasing")
 ONE_ROW = np.zeros(1, np.intp)
@@ -100,7 +102,7 @@ class Tabletop(gymnasium.Env[dict[str, Any], np.ndarray]):
         self.reward, self.max_steps, self.image_size = reward, max_steps, image_size
         self.render_mode, self.render_size = render_mode, render_size
         self._wish = {"task": check_task(task), "phrasing": phrasing, "cloth": cloth}
-        self._wish["factors"] = check_factors(factors)
+        self._wish["factors"] = check_factors(FACTORS, factors)
         self._painters: dict[int, Painter] = {}  # by picture size; each is prepared when first used
         self._physics: Physics | None = None
         self._set_spaces()
@@ -141,7 +143,7 @@ class Tabletop(gymnasium.Env[dict[str, Any], np.ndarray]):
         """`reset` without a picture: draws factors, task and layout; returns the info."""
         super().reset(seed=seed)
         wish = self._wishes(options or {})
-        self.factors = sample_factors(self.np_random, wish["factors"])
+        self.factors = sample_factors(FACTORS, self.np_random, wish["factors"])
         self.task, self.instruction = self._draw_task(wish)
         radii = {name: thing.radius_m * self.factors["size"] for name, thing in OBJECTS.items()}
         layout = sample_layout(self.np_random, self.task, radii)
@@ -161,7 +163,7 @@ class Tabletop(gymnasium.Env[dict[str, Any], np.ndarray]):
             wish["task"] = check_task(options["instruction"])
         if "phrasing" in options:
             wish["phrasing"] = options["phrasing"]
-        wish["factors"] = wish["factors"] | check_factors(options.get("factors"))
+        wish["factors"] = wish["factors"] | check_factors(FACTORS, options.get("factors"))
         if wish["cloth"]:
             wish["factors"] = {"cloth": 1.0} | wish["factors"]
         return wish
@@ -185,7 +187,7 @@ class Tabletop(gymnasium.Env[dict[str, Any], np.ndarray]):
 
     def advance(self, action: Any) -> tuple[float, bool, bool, Info]:
         """`step` without a picture: reward, terminated, truncated, info."""
-        ax, ay = self._check_action(action)
+        ax, ay = checked_velocity(action)
         shorten = things.MAX_SPEED_M_PER_S / max(1.0, hypot(ax, ay))
         fallen = self.physics.advance(ax * shorten, ay * shorten)
         self._steps += 1
@@ -200,15 +202,6 @@ class Tabletop(gymnasium.Env[dict[str, Any], np.ndarray]):
             reward = float(success)
         terminated = bool(impossible_of(self.task, self.facts))
         return reward, terminated, truncated, self._info(success, cost)
-
-    def _check_action(self, action: Any) -> tuple[float, float]:
-        array = np.asarray(action, np.float64)
-        if array.shape != (2,):
-            raise ValueError(f"action of shape {array.shape}; valid: two numbers in [-1, 1]")
-        ax, ay = array.tolist()
-        if not (isfinite(ax) and isfinite(ay)):
-            raise ValueError(f"action {action} is not finite; valid: two numbers in [-1, 1]")
-        return min(max(ax, -1.0), 1.0), min(max(ay, -1.0), 1.0)
 
     # --- what can be known ---------------------------------------------------------------------
 

@@ -9,61 +9,28 @@ The results are those of single environments with the same seeds, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 
-from foreworld.errors import unknown
-from foreworld.worlds.tabletop import Info, Tabletop
+from foreworld.worlds.tabletop import Tabletop
 from foreworld.worlds.tabletop_render import Painter
 from foreworld.worlds.tabletop_task import Task
-
-Array = np.ndarray
-Observation = dict[str, Any]
+from foreworld.worlds.vector import WorldVector
 
 
-class TabletopVector(VectorEnv[Observation, Array, Array]):
-    """N tabletops behind gymnasium's vector interface.
-
-    Takes the options of `Tabletop`, and `autoreset_mode`: "NextStep" (an env that is over is reset
-    by the next step, with reward 0), "SameStep" (reset at once; the last instant is in the infos as
-    `final_obs` and `final_info`), "Disabled" (call `reset(options={"reset_mask": ...})`).
-    Infos are dicts of arrays, each with a mask `_key` of the envs that have it.
-    """
+class TabletopVector(WorldVector):
+    """N tabletops behind gymnasium's vector interface; takes the options of `Tabletop`."""
 
     metadata: dict[str, Any] = {**Tabletop.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}
+    single = Tabletop
     targets = Tabletop.targets
     names = Tabletop.names
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        *,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        **options: Any,
-    ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs={num_envs}; valid: 1 or more")
-        modes = [mode.value for mode in AutoresetMode]
-        if not isinstance(autoreset_mode, AutoresetMode) and autoreset_mode not in modes:
-            raise unknown("autoreset_mode", str(autoreset_mode), modes)
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
-        self.num_envs = num_envs
-        self.envs = [Tabletop(**options) for _ in range(num_envs)]
-        self.render_mode = self.envs[0].render_mode
-        self.single_observation_space = self.envs[0].observation_space
-        self.single_action_space = self.envs[0].action_space
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._painter = Painter(num_envs, self.envs[0].image_size)
-        self._over = np.zeros(num_envs, bool)
+    envs: list[Tabletop]
 
     @property
-    def facts(self) -> Array:
+    def facts(self) -> np.ndarray:
         """The facts of all envs, float32 [N, F]."""
         return np.stack([env.facts for env in self.envs])
 
@@ -72,139 +39,13 @@ class TabletopVector(VectorEnv[Observation, Array, Array]):
         """The tasks of all envs."""
         return [env.task for env in self.envs]
 
-    def reset(
-        self,
-        *,
-        seed: int | Sequence[int | None] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> tuple[Observation, Info]:
-        """New episodes in all envs, or in those of the bool array `options["reset_mask"]` [N]."""
-        options = dict(options or {})
-        mask = self._check_mask(options.pop("reset_mask", np.ones(self.num_envs, bool)))
-        if seed is None or isinstance(seed, (int, np.integer)):
-            seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"{len(seed)} seeds for {self.num_envs} envs; give one for each")
-        infos: list[Info | None] = [None] * self.num_envs
-        for i in np.flatnonzero(mask).tolist():
-            infos[i] = self._begin(i, seed[i], options)
-        return self._observe(), self._merge(infos)
+    def _make_painter(self) -> Painter:
+        return Painter(self.num_envs, self.envs[0].image_size)
 
-    def _check_mask(self, mask: Array) -> Array:
-        if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
-            raise ValueError(
-                f"reset_mask {mask.dtype} {mask.shape}; valid: bool ({self.num_envs},), some True"
-            )
-        return mask
-
-    def _begin(
-        self, i: int, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> Info:
-        info = self.envs[i].begin(seed=seed, options=options)
-        self.envs[i].prepare(self._painter, i)
-        self._over[i] = False
-        return info
-
-    def step(self, actions: Array) -> tuple[Observation, Array, Array, Array, Info]:
-        """One control step in every env; `autoreset_mode` says when those over begin anew."""
-        if self.autoreset_mode is AutoresetMode.DISABLED and self._over.any():
-            raise ValueError(
-                f"envs {np.flatnonzero(self._over).tolist()} are over; type: "
-                'reset(options={"reset_mask": terminated | truncated})'
-            )
-        rewards = np.zeros(self.num_envs)
-        terminated, truncated = np.zeros((2, self.num_envs), bool)
-        infos: list[Info | None] = [None] * self.num_envs
-        for i, env in enumerate(self.envs):
-            if self._over[i]:
-                infos[i] = self._begin(i)
-            else:
-                rewards[i], terminated[i], truncated[i], infos[i] = env.advance(actions[i])
-        self._over = terminated | truncated
-        if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            self._reset_at_once(infos)
-        return self._observe(), rewards, terminated, truncated, self._merge(infos)
-
-    def _reset_at_once(self, infos: list[Info | None]) -> None:
-        over = np.flatnonzero(self._over).tolist()
-        for i, last in zip(over, self._single(over), strict=True):
-            infos[i] = {"final_obs": last, "final_info": infos[i], **self._begin(i)}
-
-    def _single(self, rows: list[int]) -> list[Observation]:
-        """The observations of some envs, each as the env alone would give it."""
-        if not rows:
-            return []
-        images = self._painter.paint(np.array(rows), np.stack([self.envs[i].things for i in rows]))
-        return [
-            {
-                "image": image,
-                "proprio": self.envs[i].proprio,
-                "instruction": self.envs[i].instruction,
-            }
-            for i, image in zip(rows, images, strict=True)
-        ]
-
-    def _observe(self) -> Observation:
-        things = np.stack([env.things for env in self.envs])
+    def _look(self, rows: list[int]) -> dict[str, Any]:
+        envs = [self.envs[i] for i in rows]
         return {
-            "image": self._painter.paint(np.arange(self.num_envs), things),
-            "instruction": tuple(env.instruction for env in self.envs),
-            "proprio": np.stack([env.proprio for env in self.envs]),
+            "image": self._painter.paint(np.array(rows), np.stack([env.things for env in envs])),
+            "instruction": tuple(env.instruction for env in envs),
+            "proprio": np.stack([env.proprio for env in envs]),
         }
-
-    def _merge(self, infos: Sequence[Info | None]) -> Info:
-        """Gymnasium's form: arrays [N, ...] by key, and masks; in one go where all envs agree."""
-        first = infos[0]
-        if first is None or any(info is None or info.keys() != first.keys() for info in infos):
-            merged: Info = {}
-            for i, info in enumerate(infos):
-                if info is not None:
-                    merged = self._add_info(merged, info, i)
-            return merged
-        merged = {}
-        for key, value in first.items():
-            column = [info[key] for info in infos if info is not None]
-            if key == "final_obs":
-                merged[key] = np.fromiter(column, object, len(column))
-            else:
-                merged[key] = self._merge(column) if isinstance(value, dict) else np.array(column)
-            merged[f"_{key}"] = np.ones(self.num_envs, bool)
-        return merged
-
-    def render(self) -> tuple[Any, ...]:
-        """The larger pictures of all envs."""
-        return tuple(env.render() for env in self.envs)
-
-    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """Call a method of every env, or read an attribute."""
-        found = [getattr(env, name) for env in self.envs]
-        return tuple(value(*args, **kwargs) if callable(value) else value for value in found)
-
-    def get_attr(self, name: str) -> tuple[Any, ...]:
-        """An attribute of every env."""
-        return tuple(getattr(env, name) for env in self.envs)
-
-    def set_attr(self, name: str, values: Any) -> None:
-        """Set an attribute in every env: one value for all, or a list with one for each."""
-        given = list(values) if isinstance(values, (list, tuple)) else [values] * self.num_envs
-        if len(given) != self.num_envs:
-            raise ValueError(f"{len(given)} values for {self.num_envs} envs; give one for each")
-        for env, value in zip(self.envs, given, strict=True):
-            setattr(env, name, value)
-
-    def get_state(self) -> dict[str, Any]:
-        """The whole state of all envs, in plain numbers and strings."""
-        return {"over": self._over.tolist(), "envs": [env.get_state() for env in self.envs]}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state of `get_state`, bit for bit. Raises ValueError for another size."""
-        if len(state["envs"]) != self.num_envs:
-            raise ValueError(f"state of {len(state['envs'])} envs; this has {self.num_envs}")
-        self._over = np.array(state["over"], bool)
-        for i, (env, one) in enumerate(zip(self.envs, state["envs"], strict=True)):
-            env.set_state(one)
-            env.prepare(self._painter, i)
-
-    def observe(self) -> Observation:
-        """The observation of this instant, e.g. after `set_state`."""
-        return self._observe()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foreworld.worlds.factors import FACTORS, sample_factors
+from foreworld.worlds.factors import sample_factors
 from foreworld.worlds.tabletop import Tabletop
 from foreworld.worlds.tabletop_expert import PlayPolicy
+from foreworld.worlds.tabletop_factors import FACTORS
 from foreworld.worlds.tabletop_reward import FALLEN_REWARD, reward_of, success_of
 from foreworld.worlds.tabletop_task import TASKS, Task, parse, phrases
 from foreworld.worlds.tabletop_things import INDEX
@@ -107,7 +108,8 @@ def test_train_and_test_factors_are_disjoint():
 def test_factors_are_sampled_where_they_should_be():
     for seed in range(50):
         train, test = (
-            sample_factors(np.random.default_rng(seed), split) for split in ("train", "test")
+            sample_factors(FACTORS, np.random.default_rng(seed), split)
+            for split in ("train", "test")
         )
         for name, factor in FACTORS.items():
             if not factor.optional:

@@ -78,6 +78,7 @@ class Jepa(WorldModel):
         views = [k for k in target_keys(specs) if specs[k].kind != "text"] if c.look else []
         self.views = Heads(specs, c.window * c.latent, c.codec, views)
         self.heads = (*views, *OUTCOMES)
+        self._joint = OUTCOMES if c.outcomes else ()  # learned together with the embeddings
 
     # -- the verbs ---------------------------------------------------------------------------------
 
@@ -137,9 +138,10 @@ class Jepa(WorldModel):
 
     def phases(self) -> list[Phase]:
         c = self.config
+        read = ("views",) if c.outcomes else ("views", "instructed", "outcomes")
         phases = [
             Phase("world", self.loss, 1 - c.look),
-            Phase("look", self.look, c.look, ("views",)),
+            Phase("look", self.look, c.look, read),
         ]
         return [phase for phase in phases if phase.share]
 
@@ -150,17 +152,17 @@ class Jepa(WorldModel):
         embed_BTE = states.embeds[:, :, -1]
         losses = self.regulariser(embed_BTE, batch)
         losses |= self._prediction(states, {**batch, "embed": embed_BTE})
-        losses |= score(self.predict, states, batch, OUTCOMES)
+        losses |= score(self.predict, states, batch, self._joint)
         last = self.config.imagine_last
         return Loss(losses, map_state(lambda x: x[:, -last:].flatten(0, 1).detach(), states))
 
     def look(self, batch: Batch) -> Loss:
-        """What the frozen features say about each key [B, T], images on a share of the frames."""
+        """What the frozen features say of all else [B, T], images on a share of the frames."""
         with torch.no_grad():
             states = self._scan(self.initial(len(batch["is_first"])), batch)
-        kinds = {k: self.specs[k].kind for k in self.views.names}
-        images = [k for k, kind in kinds.items() if kind == "image"]
-        losses = score(self.predict, states, batch, [k for k in kinds if k not in images])
+        images = [k for k in self.views.names if self.specs[k].kind == "image"]
+        read = [h for h in self.heads if h not in (*images, *self._joint)]
+        losses = score(self.predict, states, batch, read)
         if images:
             truth = {k: batch[k] for k in images}
             losses |= score(self.predict, *some_instants(states, truth, self.config.decode), images)
@@ -173,7 +175,7 @@ class Jepa(WorldModel):
             self, states, batch, ["embed", "reward"], c.overshoot, c.overshoot_starts
         )
         error = (futures.embeds[:, :, -1] - truth["embed"]).square().mean(-1)
-        scores = score(self.predict, futures, truth, OUTCOMES)
+        scores = score(self.predict, futures, truth, self._joint)
         losses = {f"overshoot_{h}": (x * alive).mean(1) for h, x in scores.items()}
         return losses | {"prediction": (error * alive).mean(1)}
 

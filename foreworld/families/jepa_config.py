@@ -25,6 +25,7 @@ class JepaConfig:
     inverse: float = 1.0  # pldm: weight of telling the action from two neighbours
     overshoot: int = 4  # steps imagined in training, each compared with what was seen
     overshoot_starts: int = 4  # instants of each window from which those steps begin
+    outcomes: bool = True  # reward and end shape the embeddings; false: they are read off them
     look: float = 0.15  # share of training, at the end, for heads on frozen features; 0: none
     decode: float = 0.5  # share of that phase's frames whose image is decoded
     imagine_last: int = 8  # states at the end of each window handed out to imagine from
@@ -36,13 +37,15 @@ class JepaConfig:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
         if not 0 <= self.look < 1:
             raise ValueError(f"look={self.look} leaves no time for the world: from 0 to below 1")
+        if not (self.outcomes or self.look):
+            raise ValueError("outcomes=false with look=0: nothing would learn reward and end")
 
 
 _SMALL = {"channels": 16, "keypoints": 16, "embed": 128, "hidden": 128}
 
 PRESETS: dict[str, dict[str, Any]] = {
     # One frame says all there is to know: two rooms, and other worlds without velocities.
-    "rooms": {"window": 1, "latent": 32, "width": 64, "depth": 2, "codec": _SMALL},
+    "rooms": {"window": 1, "outcomes": False, "latent": 32, "width": 64, "codec": _SMALL},
     # From one frame nobody knows how fast things are: three of them, and differences to heads.
     "swing": {"window": 3, "latent": 64, "overshoot": 6, "codec": _SMALL},
     "debug": {"window": 2, "latent": 8, "width": 16, "depth": 1, "heads": 2, "condition": 8,

@@ -32,6 +32,7 @@ from foreworld.training.optimiser import (
     learning_rate,
     make_optimiser,
 )
+from foreworld.training.watch import Watch
 from foreworld.vocab import Batch, Phase, WorldModel
 
 Arrays = dict[str, dict[str, Tensor]]
@@ -106,6 +107,7 @@ class Trainer:
         self.progress = Progress()
         self.optimiser = self._optimiser()
         self.average = average_of(model, config.optimiser.ema)
+        self.watch = Watch(model)
         self.saved_s = time.monotonic()
         self.saved_updates: int | None = None  # None: nothing was saved yet
         compile_cells(model, config.compile)
@@ -134,8 +136,12 @@ class Trainer:
                 norm = apply_gradients(self.optimiser, self.config.optimiser, lr)
                 at.updates, at.phase_updates = at.updates + 1, at.phase_updates + 1
                 at.elapsed_s = time.monotonic() - started
-                self._write_down(losses, float(total.detach()), float(norm), lr)
-                show(at, f"{self.phase.name}, loss {float(total.detach()):.4g}")
+                numbers = {"loss": float(total.detach()), "gradient_norm": float(norm), "lr": lr}
+                self._check(losses, numbers)
+                if self._due:
+                    numbers |= self.watch(batch, spent)
+                self._write_down(losses, numbers)
+                show(at, f"{self.phase.name}, loss {numbers['loss']:.4g}")
             if self.saved_updates != at.updates:
                 self._save()
             return not interrupted()
@@ -149,21 +155,26 @@ class Trainer:
         batch = self.replay.sample(phase.length, phase.keys, phase.times)
         return to_device(batch, self.model.device)
 
-    def _write_down(
-        self, losses: Mapping[str, Tensor], total: float, norm: float, lr: float
-    ) -> None:
-        """Stop if the update broke the model; average, log, checkpoint."""
-        at, config = self.progress, self.config
-        if not (math.isfinite(total) and math.isfinite(norm)):
+    def _check(self, losses: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
+        """Stop if the update broke the model."""
+        if not all(math.isfinite(number) for number in numbers.values()):
             raise Diverged(self._diverged(losses))
+
+    def _write_down(self, losses: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
+        """Average, log, checkpoint."""
+        at, config = self.progress, self.config
         if self.average is not None:
             self.average.update_parameters(self.model)
-        if at.updates % config.log_every == 0 or at.updates == 1:
-            values = {f"loss/{k}": v.detach().mean() for k, v in losses.items()}
-            rest = {"loss": total, "gradient_norm": norm, "lr": lr, "elapsed_s": at.elapsed_s}
-            self.logger.scalars(at.updates, values | rest)
+        if self._due:
+            values: dict[str, Any] = {f"loss/{k}": v.detach().mean() for k, v in losses.items()}
+            self.logger.scalars(at.updates, values | numbers | {"elapsed_s": at.elapsed_s})
         if time.monotonic() - self.saved_s > config.checkpoint_every_s:
             self._save()
+
+    @property
+    def _due(self) -> bool:
+        """Whether the numbers of this update are logged."""
+        return self.progress.updates % self.config.log_every == 0 or self.progress.updates == 1
 
     # -- resuming ----------------------------------------------------------------------------------
 

@@ -25,9 +25,10 @@ PLANNERS = {
     "mppi": "foreworld.planners.mppi:Mppi",
 }
 
-POLICIES = {  # built as (action spec, seed); the last four know the tabletop only
+POLICIES = {  # built as (action spec, seed); the last three know the tabletop only
     "random": "foreworld.policies.random:RandomPolicy",
     "noop": "foreworld.policies.constant:NoopPolicy",
+    "wander": "foreworld.policies.wander:WanderPolicy",
     "expert": "foreworld.policies.scripted:ExpertPolicy",
     "noisy": "foreworld.policies.scripted:NoisyExpertPolicy",
     "play": "foreworld.policies.scripted:PlayPolicy",

@@ -27,7 +27,7 @@ from foreworld import catalog, config
 from foreworld.checkpoint import latest, load_checkpoint, read_manifest, save_checkpoint
 from foreworld.disk import write_json
 from foreworld.streams import GymStream
-from foreworld.vocab import Spec, Specs, WorldModel
+from foreworld.vocab import Spec, Specs, WorldModel, lasting
 
 KEEP = 2  # checkpoints of a run that stay on disk
 
@@ -93,13 +93,13 @@ def read_world(store: str | Path) -> World | None:
 
 
 def build(family: str, specs: Specs, overrides: Mapping[str, Any], seed: int = 0) -> WorldModel:
-    """A new model of a family (catalog name or `module:Class`).
+    """A new model of a family (catalog name or `module:Class`), which never hears of goals.
 
     overrides: what differs from its default config.
     """
     model_class = catalog.resolve(catalog.FAMILIES, family)
     torch.manual_seed(seed)
-    return model_class(specs, config.from_dict(model_class.Config, overrides))
+    return model_class(lasting(specs), config.from_dict(model_class.Config, overrides))
 
 
 def describe(

@@ -38,6 +38,8 @@ class Spec:
     `classes` gives the number of values of each component (shape [] for one). text: UTF-8 bytes,
     zero padded. `observed=False` marks a training target that the model may predict and never sees.
     `names`: what each number of a vector is, row-major; "cup.x" is number x of the thing cup.
+    `goal_of="image"` marks what the key `image` should become: policies read it, and models neither
+    see nor predict it, and episodes do not keep it.
     """
 
     shape: tuple[int, ...]
@@ -49,6 +51,7 @@ class Spec:
     unit: str | None = None
     observed: bool = True
     names: tuple[str, ...] | None = None
+    goal_of: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -87,12 +90,22 @@ S = TypeVar("S")
 
 def observation_keys(specs: Specs) -> list[str]:
     """Keys a model gets to see, in a fixed order."""
-    return sorted(k for k, s in specs.items() if k not in CONTROL and s.observed)
+    return sorted(k for k, s in lasting(specs).items() if k not in CONTROL and s.observed)
 
 
 def target_keys(specs: Specs) -> list[str]:
     """Keys a model may be asked to predict: what it sees, and what only training sees."""
-    return sorted(k for k in specs if k not in CONTROL)
+    return sorted(k for k in lasting(specs) if k not in CONTROL)
+
+
+def lasting(specs: Specs) -> dict[str, Spec]:
+    """The specs without goals: what is stored, and what models are built for."""
+    return {key: spec for key, spec in specs.items() if spec.goal_of is None}
+
+
+def goals_of(specs: Specs) -> dict[str, str]:
+    """Goal key -> the key that should become so."""
+    return {key: spec.goal_of for key, spec in specs.items() if spec.goal_of is not None}
 
 
 @dataclass(frozen=True)

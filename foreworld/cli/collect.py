@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Args:
-    world: Annotated[str, arg(metavar="WORLD"), Positional]  # tabletop, or any Gymnasium id
+    world: Annotated[str, arg(metavar="WORLD"), Positional]  # tabletop, rooms, any Gymnasium id
     out: Path = Path("episodes")  # store to begin, or to go on with
     steps: int = 20_000  # steps to add
-    policy: str | None = None  # random, noop; tabletop: expert, noisy, play, mixed (its default)
+    # random, noop, wander (of rooms the default), expert (tabletop, rooms);
+    # tabletop: noisy, play, mixed (its default)
+    policy: str | None = None
     num_envs: int = 8  # parallel worlds
     seed: int = 0  # of the worlds and the policy
     seen: OmitArgPrefixes[WorldArgs] = WorldArgs()  # how the world is made and seen

@@ -52,7 +52,10 @@ def _bounds(spec: Spec) -> str:
 
 
 def _note(spec: Spec) -> str:
-    words = (spec.unit, None if spec.observed else "target: only training sees it")
+    role = None if spec.observed else "target: only training sees it"
+    if spec.goal_of is not None:
+        role = f"goal of {spec.goal_of}: only policies see it"
+    words = (spec.unit, role)
     return ", ".join(word for word in words if word)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Words = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 TABLETOP = "foreworld/Tabletop-v0"
+USUAL = {TABLETOP: "mixed", "foreworld/Rooms-v0": "wander"}
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ def make_world(name: str, args: WorldArgs) -> World:
 
 
 def usual_policy(world: World) -> str:
-    """Who collects where nobody was named: contact-rich play on the tabletop, chance elsewhere."""
-    return "mixed" if world.env == TABLETOP else "random"
+    """Who collects where nobody was named: who gets about in that world; elsewhere chance."""
+    return USUAL.get(world.env, "random")
 
 
 def read_keywords(assignments: Sequence[str]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from foreworld.episodes.row import pack, row_dtype
 from foreworld.episodes.split import split_ids
 from foreworld.episodes.statistics import Statistics, statistics
 from foreworld.episodes.table import Table, build_table
-from foreworld.vocab import Episode, Spec, Specs
+from foreworld.vocab import Episode, Spec, Specs, lasting
 
 FORMAT, VERSION = "foreworld-episodes", 1
 CHUNK_BYTES = 128_000_000
@@ -64,7 +64,7 @@ class EpisodeStore:
 
     @classmethod
     def create(cls, path: str | Path, specs: Specs, chunk_steps: int | None = None) -> EpisodeStore:
-        """A new store, open for appending.
+        """A new store, open for appending; goals among the specs are left out.
 
         chunk_steps: rows per file, what eviction deletes at once (None: about 128 MB of them).
         Raises ValueError if there is anything at `path` already.
@@ -75,8 +75,8 @@ class EpisodeStore:
         if path.exists() and any(path.iterdir()):
             raise ValueError(f"{path} is not empty: a store wants a directory of its own")
         (path / "chunks").mkdir(parents=True, exist_ok=True)
-        rows = chunk_steps or max(1, CHUNK_BYTES // row_dtype(specs).itemsize)
-        described = {key: spec.to_json() for key, spec in specs.items()}
+        rows = chunk_steps or max(1, CHUNK_BYTES // row_dtype(lasting(specs)).itemsize)
+        described = {key: spec.to_json() for key, spec in lasting(specs).items()}
         manifest = {"format": FORMAT, "version": VERSION, "chunk_steps": rows, "specs": described}
         write_json(path / "manifest.json", manifest)
         return cls(path, "a")
@@ -91,7 +91,8 @@ class EpisodeStore:
         if mode not in ("r", "a"):
             raise ValueError(f"mode={mode!r}; valid: 'r' (read), 'a' (append)")
         store = cls(Path(path), mode)
-        if specs is not None and dict(specs) != store.specs:
+        specs = None if specs is None else lasting(specs)
+        if specs is not None and specs != store.specs:
             store.close()
             differ = sorted(k for k in {*specs, *store.specs} if specs.get(k) != store.specs.get(k))
             theirs = {key: store.specs.get(key) for key in differ}

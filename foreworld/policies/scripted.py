@@ -1,4 +1,4 @@
-"""Policies for the tabletop that are told where everything is: an expert, a child that plays.
+"""Policies that are told where everything is: an expert, and a child that plays on the tabletop.
 
 They read what a model never gets to see (`facts`) and the words of the instruction::
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from foreworld.policies.random import RandomPolicy
 from foreworld.vocab import Spec, Step
+from foreworld.worlds.rooms_expert import go_to_goal
 from foreworld.worlds.tabletop_expert import PlayPolicy as Play
 from foreworld.worlds.tabletop_expert import ScriptedExpert
 from foreworld.worlds.tabletop_task import Task, parse
@@ -27,9 +28,9 @@ SHARES = (0.65, 0.25, 0.1)  # of a mixture's episodes: play, noisy expert, rando
 
 @dataclass(frozen=True)
 class ExpertPolicy:
-    """Solves the task that the instruction gives, as well as the script can.
+    """Does what the instruction says on the tabletop, or goes to the goal in the rooms.
 
-    Like all policies here it raises ValueError for worlds other than the tabletop.
+    Like all policies here it raises ValueError for worlds that it has no script for.
     """
 
     action_spec: Spec
@@ -39,6 +40,8 @@ class ExpertPolicy:
         return ScriptedExpert(seed=self.seed)
 
     def act(self, carry: ScriptedExpert, step: Step) -> tuple[ScriptedExpert, np.ndarray]:
+        if "goal_facts" in step:
+            return carry, go_to_goal(step["facts"], step["goal_facts"])
         return carry, carry.act_batch(_facts(step), instructed_tasks(step))
 
 
@@ -128,7 +131,8 @@ def _require(step: Step) -> None:
     if missing:
         raise ValueError(
             f"this world's steps have no {' and no '.join(missing)}: expert, noisy, play and mixed "
-            "know the tabletop only; for other worlds: --policy random or --policy noop"
+            "know the tabletop only (expert: the rooms, too); for other worlds: --policy random, "
+            "wander or noop"
         )
 
 

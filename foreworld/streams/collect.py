@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from foreworld.vocab import Episode, Policy, Specs, Step
+from foreworld.vocab import Episode, Policy, Specs, Step, goals_of
 
 
 class Stream(Protocol):
@@ -26,10 +26,10 @@ class Stream(Protocol):
 
 
 class EpisodeFold:
-    """Assembles the rows of N worlds into episodes."""
+    """Assembles the rows of N worlds into episodes; goals are left out."""
 
     def __init__(self, specs: Specs, num_envs: int) -> None:
-        self._action = specs["action"]
+        self._action, self._goals = specs["action"], goals_of(specs)
         self._open: list[list[dict[str, np.ndarray]]] = [[] for _ in range(num_envs)]
 
     def add(self, step: Step, action: np.ndarray) -> list[tuple[int, Episode]]:
@@ -39,9 +39,10 @@ class EpisodeFold:
         """
         action = np.array(action, self._action.dtype)
         action[step["is_last"]] = 0  # nothing follows: there is no action
+        kept = {key: values for key, values in step.items() if key not in self._goals}
         for i, rows in enumerate(self._open):
             assert bool(step["is_first"][i]) == (not rows), f"world {i}: is_first out of place"
-            rows.append({key: values[i] for key, values in step.items()} | {"action": action[i]})
+            rows.append({key: values[i] for key, values in kept.items()} | {"action": action[i]})
         return [(int(i), self._close(int(i))) for i in np.flatnonzero(step["is_last"])]
 
     def cut(self) -> list[tuple[int, Episode]]:

@@ -19,6 +19,7 @@ from foreworld.streams.parallel import Parallel, Rows, SingleWorlds, VectorWorld
 from foreworld.streams.registry import can_render, find_spec, make_env
 from foreworld.streams.spaces import (
     action_spec,
+    aimed,
     env_actions,
     named,
     observation_leaves,
@@ -41,7 +42,8 @@ class GymStream:
 
     An environment may name entries of its `info` in `env.unwrapped.targets: dict[str, Space]`: they
     are recorded as keys with `observed=False`, at resets and steps alike. What the numbers of a key
-    are may stand in `env.unwrapped.names: dict[str, Sequence[str]]`.
+    are may stand in `env.unwrapped.names: dict[str, Sequence[str]]`, and which keys are goals of
+    others (`Spec.goal_of`) in `env.unwrapped.goals: dict[str, str]`.
 
     Raises ValueError for unknown ids (naming the nearest), unsupported spaces and impossible
     combinations; ImportError, with the command to type, where a package is missing.
@@ -69,7 +71,7 @@ class GymStream:
         self._targets = target_leaves(self._worlds.targets, list(self._leaves))
         self.specs = {k: leaf.spec for k, leaf in {**self._leaves, **self._targets}.items()}
         self.specs["action"] = action_spec(self._worlds.action_space)
-        self.specs = named(self.specs, self._worlds.names)
+        self.specs = aimed(named(self.specs, self._worlds.names), self._worlds.goals)
         _check_text(env, self.specs)
         self._opened: Rows | None = None
         if self._pixels:

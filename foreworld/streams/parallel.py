@@ -42,6 +42,7 @@ class Parallel(Protocol):
     action_space: spaces.Space
     targets: Mapping[str, spaces.Space]
     names: Mapping[str, Sequence[str]]
+    goals: Mapping[str, str]
 
     def reset(self, seed: int | None) -> Rows: ...
     def step(self, actions: np.ndarray) -> Rows: ...
@@ -49,9 +50,17 @@ class Parallel(Protocol):
     def close(self) -> None: ...
 
 
-def declared(env: Any) -> tuple[Mapping[str, spaces.Space], Mapping[str, Sequence[str]]]:
-    """What a world says beyond Gymnasium: entries of `info` to record, names of numbers."""
-    return getattr(env, "targets", {}), getattr(env, "names", {})
+class Declared(NamedTuple):
+    """What a world says beyond Gymnasium."""
+
+    targets: Mapping[str, spaces.Space]  # entries of `info` to record
+    names: Mapping[str, Sequence[str]]  # of the numbers of a key
+    goals: Mapping[str, str]  # key -> the key that should become so
+
+
+def declared(env: Any) -> Declared:
+    """What `env` declares; empty where it declares nothing."""
+    return Declared(*(getattr(env, what, {}) for what in Declared._fields))
 
 
 class SingleWorlds:
@@ -63,7 +72,7 @@ class SingleWorlds:
         self.num_envs = len(self.envs)
         self.observation_space = self.envs[0].observation_space
         self.action_space = self.envs[0].action_space
-        self.targets, self.names = declared(self.envs[0].unwrapped)
+        self.targets, self.names, self.goals = declared(self.envs[0].unwrapped)
         self._ended = np.zeros(self.num_envs, bool)
 
     def reset(self, seed: int | None) -> Rows:
@@ -118,7 +127,7 @@ class VectorWorlds:
         self.num_envs = env.num_envs
         self.observation_space = env.single_observation_space
         self.action_space = env.single_action_space
-        self.targets, self.names = declared(env.unwrapped)
+        self.targets, self.names, self.goals = declared(env.unwrapped)
         self._ended = np.zeros(self.num_envs, bool)
 
     def reset(self, seed: int | None) -> Rows:

@@ -88,6 +88,24 @@ def named(specs: Mapping[str, Spec], names: Mapping[str, Sequence[str]]) -> dict
     }
 
 
+def aimed(specs: Mapping[str, Spec], goals: Mapping[str, str]) -> dict[str, Spec]:
+    """The specs with goals marked as such; keys that are not there are ignored.
+
+    Raises ValueError for a goal of an unknown key, or of one with another shape.
+    """
+    marked = dict(specs)
+    for key in goals.keys() & specs.keys():
+        of = goals[key]
+        if of not in specs or specs[of].shape != specs[key].shape:
+            shape = specs[of].shape if of in specs else "no such key"
+            raise ValueError(
+                f"the goal {key!r} {specs[key].shape} is declared to show what {of!r} ({shape}) "
+                "should become: name a key of the same shape in the environment's `goals`"
+            )
+        marked[key] = replace(specs[key], goal_of=of)
+    return marked
+
+
 def env_actions(space: spaces.Space, actions: np.ndarray) -> np.ndarray:
     """Actions [N, *spec.shape] in the environment's shape and dtype, counted from its `start`."""
     actions = actions.astype(space.dtype).reshape(len(actions), *(space.shape or ()))

@@ -149,6 +149,7 @@ class Rooms(gymnasium.Env[dict[str, Any], np.ndarray]):
     def _furnish(self, layout: Layout, place: Place, steps: int) -> None:
         """The house of an episode that is `steps` old."""
         self._layout, self.place, self._steps = layout, place, steps
+        self._goal_facts = self._facts(layout.goal)
         self._painters.clear()
 
     def advance(self, action: Any) -> tuple[float, bool, bool, Info]:
@@ -171,7 +172,7 @@ class Rooms(gymnasium.Env[dict[str, Any], np.ndarray]):
         return {
             "success": self.distance < TOLERANCE,
             "facts": self._facts(self.place),
-            "goal_facts": self._facts(self.layout.goal),
+            "goal_facts": self._goal_facts.copy(),
         }
 
     def _facts(self, place: Place) -> np.ndarray:
@@ -187,7 +188,7 @@ class Rooms(gymnasium.Env[dict[str, Any], np.ndarray]):
     def sensed(self, picture: np.ndarray) -> np.ndarray:
         """The picture after the sensor's noise at this step."""
         noise = self.factors["noise"]
-        return add_noise(picture, noise, self.layout.seed, self._steps) if noise > 0 else picture
+        return add_noise(picture, noise, self.layout.seed, self._steps) if noise > 0.0 else picture
 
     def prepare(self, painter: Painter, row: int) -> None:
         """Tell a painter how this episode looks."""

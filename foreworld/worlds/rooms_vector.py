@@ -35,6 +35,7 @@ class RoomsVector(WorldVector):
     def _look(self, rows: list[int]) -> dict[str, Any]:
         envs = [self.envs[i] for i in rows]
         pictures = self._painter.paint(np.array(rows), [env.place for env in envs])
-        for env, picture in zip(envs, pictures, strict=True):
-            picture[:] = env.sensed(picture)
+        for i, env in enumerate(envs):
+            if env.factors["noise"] > 0.0:
+                pictures[i] = env.sensed(pictures[i])
         return {"goal": self._painter.goals[rows], "image": pictures}

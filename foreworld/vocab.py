@@ -151,6 +151,7 @@ class Phase:
     length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's
     keys: tuple[str, ...] | None = None  # read of a step besides action and flags; None: all
     times: int = 1  # as many steps in a batch as the loop's
+    watched: bool = True  # whether `diagnose` has anything to say yet
 
 
 class Diagnosis(NamedTuple):

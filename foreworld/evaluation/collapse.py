@@ -142,4 +142,5 @@ def _skill(read: Read, steps: int) -> float:
 
 def _truth(windows: Windows, key: str, ahead: int) -> Tensor:
     """The vector `ahead` rows after the last one seen, [M, K]."""
-    return windows.batch[key][:, windows.context - 1 + ahead].float().flatten(1)
+    row = windows.batch[key][:, windows.context - 1 + ahead].float()
+    return row.reshape(len(row), -1)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from foreworld.families.scales import Scale, Scales, as_float, safe
 from foreworld.nn.mlp import mlp, scale_output
+from foreworld.nn.patches import PatchEncoder, PatchesConfig, PatchReader
 from foreworld.nn.text import TextEncoder
 from foreworld.nn.vision import ImageDecoder, ImageEncoder
 from foreworld.outputs import Bernoulli, Categorical, Mse, Normal, TwoHot
@@ -30,6 +31,8 @@ from foreworld.vocab import Prediction, Spec, Specs, observation_keys, target_ke
 
 @dataclass(frozen=True)
 class CodecConfig:
+    image: Literal["keypoints", "patches"] = "keypoints"  # what reads images: convolutions, a ViT
+    patches: PatchesConfig = field(default_factory=PatchesConfig)  # of image=patches
     channels: int = 32  # feature maps of the image encoder and decoder
     keypoints: int = 48  # soft positions the image encoder reads off; 0: none
     embed: int = 256  # numbers that describe one instant after encoding
@@ -118,9 +121,16 @@ class Encoder(nn.Module):
 
     @staticmethod
     def _part(spec: Spec, config: CodecConfig) -> nn.Module:
+        if spec.kind == "image" and config.image == "patches":
+            return PatchReader(PatchEncoder(spec.shape, config.patches), config.embed)
         if spec.kind == "image":
             return ImageEncoder(spec.shape, config.embed, config.channels, config.keypoints)
         return VectorEncoder(spec, config.embed)
+
+    def transformers(self) -> dict[str, PatchEncoder]:
+        """What reads patches, by the key of the image."""
+        parts = {k: self.parts[safe(k)] for k in self.keys}
+        return {k: part.encoder for k, part in parts.items() if isinstance(part, PatchReader)}
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Scaled tensors [B, ...] -> [B, E]."""

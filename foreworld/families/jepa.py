@@ -7,7 +7,8 @@ LeWorldModel (arXiv 2603.19312) and PLDM (Sobal et al. 2025), one encoder withou
     loss = |predicted z - z|^2, K steps ahead, and a regulariser against "everything is the same"
 
 Reward and end are predicted from the window while it learns; what the world looked like is read
-off the frozen features by heads that are trained afterwards.
+off the frozen features by heads that are trained afterwards. A transformer over patches may first
+learn by guessing hidden ones (`masked`).
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from foreworld.families.codec import (
 )
 from foreworld.families.jepa_config import PRESETS as PRESETS
 from foreworld.families.jepa_config import JepaConfig as JepaConfig
+from foreworld.families.masked import MaskedFrames
 from foreworld.families.regularisers import REGULARISERS, diagnose_collapse
-from foreworld.families.scales import Scales
+from foreworld.families.scales import Scales, safe
 from foreworld.families.scoring import imagined_windows, score, some_instants
 from foreworld.families.windows import Predictor, counted, there, windows
 from foreworld.vocab import (
@@ -73,6 +75,8 @@ class Jepa(WorldModel):
         self.project = nn.Linear(c.codec.embed, c.latent)
         self.predictor = Predictor(c, action.width)
         self.regulariser = REGULARISERS[c.objective](c, action)
+        hidden = self.encoder.transformers() if c.masked.share else {}
+        self.masked = nn.ModuleDict({safe(k): MaskedFrames(e, c.masked) for k, e in hidden.items()})
         self.instructed = Instructed(c.window * c.latent, self.words.size)
         self.outcomes = Heads(specs, self.instructed.width, c.codec, OUTCOMES)
         views = [k for k in target_keys(specs) if specs[k].kind != "text"] if c.look else []
@@ -140,7 +144,8 @@ class Jepa(WorldModel):
         c = self.config
         read = ("views",) if c.outcomes else ("views", "instructed", "outcomes")
         phases = [
-            Phase("world", self.loss, 1 - c.look),
+            Phase("masked", self.guess, c.masked.share, ("encoder", "masked"), watched=False),
+            Phase("world", self.loss, 1 - c.look - c.masked.share),
             Phase("look", self.look, c.look, read),
         ]
         return [phase for phase in phases if phase.share]
@@ -155,6 +160,16 @@ class Jepa(WorldModel):
         losses |= score(self.predict, states, batch, self._joint)
         last = self.config.imagine_last
         return Loss(losses, map_state(lambda x: x[:, -last:].flatten(0, 1).detach(), states))
+
+    def guess(self, batch: Batch) -> Loss:
+        """What hidden patches mean [B or B * T], by I-JEPA or V-JEPA; no embedding is made yet."""
+        self.scales.update(batch)
+        losses = {}
+        for key, encoder in self.encoder.transformers().items():
+            lead, images = batch[key].shape[:2], batch[key].flatten(0, 1)
+            scaled = self.scales[key](images).unflatten(0, lead)
+            losses[f"masked_{key}"] = self.masked[safe(key)](encoder, scaled)
+        return Loss(losses, self.initial(1))
 
     def look(self, batch: Batch) -> Loss:
         """What the frozen features say of all else [B, T], images on a share of the frames."""

@@ -9,6 +9,16 @@ from foreworld.families.codec import CodecConfig
 
 
 @dataclass(frozen=True)
+class MaskedConfig:
+    share: float = 0.0  # of training, before all else, for guessing hidden patches; 0: none
+    masks: Literal["blocks", "tubes"] = "blocks"  # in frames (I-JEPA), through windows (V-JEPA)
+    width: int = 64  # of the predictor's tokens
+    depth: int = 2  # blocks of the predictor
+    heads: int = 4  # of its attention
+    ema: float = 0.99  # how slowly the encoder's twin follows
+
+
+@dataclass(frozen=True)
 class JepaConfig:
     window: int = 3  # embeddings that the predictor looks at, the newest included
     latent: int = 64  # numbers in an embedding
@@ -28,6 +38,7 @@ class JepaConfig:
     outcomes: bool = True  # reward and end shape the embeddings; false: they are read off them
     look: float = 0.15  # share of training, at the end, for heads on frozen features; 0: none
     decode: float = 0.5  # share of that phase's frames whose image is decoded
+    masked: MaskedConfig = field(default_factory=MaskedConfig)  # what comes first
     imagine_last: int = 8  # states at the end of each window handed out to imagine from
     codec: CodecConfig = field(default_factory=CodecConfig)  # encoders and heads
 
@@ -35,8 +46,16 @@ class JepaConfig:
         for name in ("window", "overshoot", "overshoot_starts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
-        if not 0 <= self.look < 1:
-            raise ValueError(f"look={self.look} leaves no time for the world: from 0 to below 1")
+        if min(self.look, self.masked.share) < 0 or self.look + self.masked.share >= 1:
+            raise ValueError(
+                f"look={self.look} and masked.share={self.masked.share} leave no time for the "
+                "world: from 0 to below 1 together"
+            )
+        if self.masked.share and self.codec.image != "patches":
+            raise ValueError(
+                "masked.share: convolutions see everything; hide patches from a transformer, "
+                "with codec.image=patches"
+            )
         if not (self.outcomes or self.look):
             raise ValueError("outcomes=false with look=0: nothing would learn reward and end")
 
@@ -48,6 +67,17 @@ PRESETS: dict[str, dict[str, Any]] = {
     "rooms": {"window": 1, "outcomes": False, "latent": 32, "width": 64, "codec": _SMALL},
     # From one frame nobody knows how fast things are: three of them, and differences to heads.
     "swing": {"window": 3, "latent": 64, "overshoot": 6, "codec": _SMALL},
+    # The papers' sizes, for larger machines. LeWorldModel: a ViT-tiny, six blocks, three instants.
+    "leworldmodel": {"latent": 192, "width": 384, "depth": 6, "heads": 16, "condition": 192,
+                     "slices": 1024, "overshoot": 1, "overshoot_starts": 3, "look": 0.0,
+                     "codec": {"image": "patches", "embed": 192, "hidden": 512,
+                               "patches": {"size": 8, "width": 192, "depth": 12, "heads": 3}}},
+    # PLDM: convolutions and a memoryless predictor, sixteen steps ahead.
+    "pldm": {"window": 1, "objective": "pldm", "latent": 512, "width": 512, "overshoot": 16,
+             "overshoot_starts": 1, "outcomes": False, "codec": {"embed": 512, "hidden": 512}},
+    # Laid over others, hidden patches first: in frames (I-JEPA), through windows (V-JEPA).
+    "ijepa": {"masked": {"share": 0.4}, "codec": {"image": "patches"}},
+    "vjepa": {"masked": {"share": 0.4, "masks": "tubes"}, "codec": {"image": "patches"}},
     "debug": {"window": 2, "latent": 8, "width": 16, "depth": 1, "heads": 2, "condition": 8,
               "overshoot": 3, "look": 0.3,
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},

@@ -138,7 +138,7 @@ class Trainer:
                 at.elapsed_s = time.monotonic() - started
                 numbers = {"loss": float(total.detach()), "gradient_norm": float(norm), "lr": lr}
                 self._check(losses, numbers)
-                if self._due:
+                if self._due and self.phase.watched:
                     numbers |= self.watch(batch, spent)
                 self._write_down(losses, numbers)
                 show(at, f"{self.phase.name}, loss {numbers['loss']:.4g}")
@@ -160,7 +160,7 @@ class Trainer:
         if not all(math.isfinite(number) for number in numbers.values()):
             raise Diverged(self._diverged(losses))
 
-    def _write_down(self, losses: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
+    def _write_down(self, losses: Mapping[str, Tensor], numbers: dict[str, float]) -> None:
         """Average, log, checkpoint."""
         at, config = self.progress, self.config
         if self.average is not None:

@@ -27,15 +27,15 @@ class WanderCarry(NamedTuple):
 class WanderPolicy:
     """Correlated random actions between finite bounds, afresh at the start of an episode.
 
-    memory: correlation of an action with the one before; .9 forgets in about ten steps. spread:
+    memory: correlation of an action with the one before; .8 forgets in about five steps. spread:
     standard deviation in halves of the range. Raises ValueError for actions without finite bounds,
     and for discrete ones.
     """
 
     action_spec: Spec
     seed: int = 0
-    memory: float = 0.9
-    spread: float = 0.7
+    memory: float = 0.8
+    spread: float = 1.0
 
     def __post_init__(self) -> None:
         if self.action_spec.classes is not None:

@@ -6,8 +6,9 @@ obs["image"], obs["goal"]    # uint8 [64, 64, 3]   |               |
 obs, reward, terminated, truncated, info = \\       |  .    |       |
     env.step([0.5, 0.0])                           +-------+-------+
 
-After the two rooms of PLDM (Sobal et al. 2025): wall, door, tolerance and what happens at a wall
-are as there, without its noise on contact; steps are up to twice as long and the dot has a size.
+After the two rooms of PLDM (Sobal et al. 2025), whose door and tolerance these are. Differences:
+the dot has a size, a step is up to twice as long, and at a wall the dot slides where PLDM's stops
+and is pushed back a little at random: without that push it would spend half of a walk stuck.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class Rooms(gymnasium.Env[dict[str, Any], np.ndarray]):
     """The two rooms. Lengths are in widths of the picture, whose middle is (0, 0), y upwards.
 
     Observation: `image` uint8 [S, S, 3]; `goal` uint8 [S, S, 3], the same rooms with the dot where
-    it should be. Action: velocity of the dot in [-1, 1]^2, 1 being 0.05 a step along that axis. The
-    dot stops where its way meets a wall.
+    it should be. Action: velocity of the dot in [-1, 1]^2, 1 being 0.05 a step along that axis. At
+    a wall only the part of a motion along it counts.
 
     task: "cross" (the goal is in the other room) or "any". wall: "fixed" or "random", a place of
     wall and door for each episode. reward: "dense", minus the distance to the goal, or "sparse", 1

@@ -1,4 +1,4 @@
-"""How the dot moves: straight on, until its edge touches a wall; there it stays for the step.
+"""How the dot moves: straight on until its edge touches a wall, and from there along it.
 
 +----------------+   The dot is a point among walls that are thicker by its radius (so it
 | . ->  |        |   collides like a square of its size). The moment of contact is computed, not
@@ -75,22 +75,31 @@ class House:
         return not any(b.left < x < b.right and b.bottom < y < b.top for b in self.blocks)
 
     def move(self, x: float, y: float, dx: float, dy: float) -> Place:
-        """Where a straight motion by (dx, dy) from a free place ends."""
-        contact, face = 1.0, None
+        """Where a motion by (dx, dy) from a free place ends; at walls the part along them stays."""
+        for _ in range(3):  # up to a wall, along it into a corner, and no further
+            share, block, across = self._contact(x, y, dx, dy)
+            x, y, rest = x + share * dx, y + share * dy, 1.0 - share
+            if block is None:
+                return self._snapped(x, y)
+            if across:  # exactly at the face, whatever rounding says
+                x, dx, dy = block.left if dx > 0 else block.right, 0.0, rest * dy
+            else:
+                y, dx, dy = block.bottom if dy > 0 else block.top, rest * dx, 0.0
+            x, y = self._snapped(x, y)
+        return x, y
+
+    def _contact(
+        self, x: float, y: float, dx: float, dy: float
+    ) -> tuple[float, Block | None, bool]:
+        """The first wall that a motion meets: after which share of it, and if across x."""
+        first, met, across = 1.0, None, False
         for block in self.blocks:
             enter_x, leave_x = _times(x, dx, block.left, block.right)
             enter_y, leave_y = _times(y, dy, block.bottom, block.top)
             enter = max(enter_x, enter_y)
-            if 0.0 <= enter < contact and enter < min(leave_x, leave_y):
-                contact, face = enter, (block, enter_x >= enter_y)
-        x, y = x + contact * dx, y + contact * dy
-        if face is not None:  # exactly at the face, whatever rounding says
-            block, across = face
-            if across:
-                x = block.left if dx > 0 else block.right
-            else:
-                y = block.bottom if dy > 0 else block.top
-        return self._snapped(x, y)
+            if 0.0 <= enter < first and enter < min(leave_x, leave_y):
+                first, met, across = enter, block, enter_x >= enter_y
+        return first, met, across
 
     def _snapped(self, x: float, y: float) -> Place:
         """Rounding can leave a place inside a wall by its last bit: to the nearest face."""

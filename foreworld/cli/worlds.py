@@ -61,5 +61,5 @@ def _show(name: str, pixels: bool) -> dict[str, Any]:
 
 def _declared(env: Any) -> dict[str, Any]:
     """The tasks one can ask for and the factors one can vary, where a world declares them."""
-    names = {what: getattr(env, what, None) for what in ("tasks", "factors")}
+    names = {what: getattr(env, what.upper(), None) for what in ("tasks", "factors")}
     return {what: list(values) for what, values in names.items() if values}

@@ -26,6 +26,7 @@ from foreworld.worlds.tabletop_physics import GRAVITY_M_PER_S2, Body, Physics
 from foreworld.worlds.tabletop_render import Painter
 from foreworld.worlds.tabletop_reward import REWARDS, impossible_of, reward_of, success_of
 from foreworld.worlds.tabletop_task import (
+    KINDS,
     PHRASINGS,
     TASKS,
     Task,
@@ -69,7 +70,7 @@ class Tabletop(gymnasium.Env[dict[str, Any], np.ndarray]):
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": things.CONTROL_HZ}
-    FACTS, FACTORS = things.FACTS, FACTORS
+    FACTS, FACTORS, TASKS = things.FACTS, FACTORS, KINDS
     # Entries of `info` to record: a model may learn to predict them and never sees them.
     targets = {"facts": Box(-1, 1, (len(FACTS),)), "success": Box(0, 1, ()), "cost": Box(0, 1, ())}
     names = things.NAMES

@@ -122,7 +122,13 @@ def test_broken_pipes_are_quiet():
 def test_worlds(capsys):
     pytest.importorskip("gymnasium")
     assert main(["worlds", "--json"]) == 0
-    assert "tabletop" in json.loads(capsys.readouterr().out)["worlds"]
+    assert set(json.loads(capsys.readouterr().out)["worlds"]) == {"rooms", "tabletop"}
+    assert main(["worlds", "rooms", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["tasks"] == ["cross", "any"] and "door_y" in found["factors"]
+    assert found["specs"]["goal"]["goal_of"] == "image"
+    assert main(["worlds", "tabletop"]) == 0
+    assert "push" in capsys.readouterr().out
     assert main(["worlds", "CartPole-v1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["specs"]["action"]["classes"] == [2]

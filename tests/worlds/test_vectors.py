@@ -1,4 +1,4 @@
-"""Many tabletops at once are the same as each alone."""
+"""Many worlds at once are the same as each alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-import foreworld.worlds  # noqa: F401  (registers the world)
+import foreworld.worlds  # noqa: F401  (registers the worlds)
+from foreworld.worlds.rooms import Rooms
+from foreworld.worlds.rooms_vector import RoomsVector
 from foreworld.worlds.tabletop import Tabletop
 from foreworld.worlds.tabletop_expert import ScriptedExpert
 from foreworld.worlds.tabletop_vector import TabletopVector
@@ -31,7 +33,7 @@ def check_same(a, b) -> None:
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-def test_equal_to_single_worlds(mode):
+def test_tabletops_equal_single_ones(mode):
     options = {"max_steps": 18, "factors": "train", "cloth": True}
     vector = gymnasium.make_vec("foreworld/Tabletop-v0", 5, autoreset_mode=mode, **options)
     single = SyncVectorEnv([lambda: Tabletop(**options)] * 5, autoreset_mode=mode)
@@ -43,8 +45,24 @@ def test_equal_to_single_worlds(mode):
         check_same(vector.step(actions), single.step(actions))
 
 
-def test_spaces_and_mode():
-    vector = TabletopVector(3)
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+@pytest.mark.parametrize("noise", ["train", 0.0])
+def test_rooms_equal_single_ones(mode, noise):
+    factors = {**dict.fromkeys(Rooms.FACTORS, "train"), "noise": noise}
+    options = {"max_steps": 18, "factors": factors, "image_size": 32}
+    vector = gymnasium.make_vec("foreworld/Rooms-v0", 5, autoreset_mode=mode, **options)
+    single = SyncVectorEnv([lambda: Rooms(**options)] * 5, autoreset_mode=mode)
+    assert isinstance(vector, RoomsVector)
+    check_same(vector.reset(seed=3), single.reset(seed=3))
+    rng = np.random.default_rng(0)
+    for _ in range(45):
+        actions = rng.uniform(-1, 1, (5, 2))
+        check_same(vector.step(actions), single.step(actions))
+
+
+@pytest.mark.parametrize("kind", [TabletopVector, RoomsVector])
+def test_spaces_and_mode(kind):
+    vector = kind(3)
     assert vector.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
     obs, _ = vector.reset(seed=[5, None, 7])
     assert vector.observation_space.contains(obs)
@@ -65,8 +83,9 @@ def test_reset_of_some():
     assert np.array_equal((obs["image"] == first["image"]).all((1, 2, 3)), mask)
 
 
-def test_state_goes_on_bit_for_bit():
-    vector, other = (TabletopVector(3, max_steps=10) for _ in range(2))
+@pytest.mark.parametrize("kind", [TabletopVector, RoomsVector])
+def test_state_goes_on_bit_for_bit(kind):
+    vector, other = (kind(3, max_steps=10, factors="train") for _ in range(2))
     vector.reset(seed=0)
     rng = np.random.default_rng(0)
     for _ in range(10):

@@ -41,7 +41,7 @@ class Predictor(nn.Module):
         self.place = nn.Parameter(0.02 * torch.randn(c.window, c.width))
         self.move = nn.Sequential(nn.Linear(action, c.condition), nn.SiLU())
         self.blocks = nn.ModuleList(
-            ToldBlock(c.width, c.heads, c.condition) for _ in range(c.depth)
+            ToldBlock(c.width, c.heads, c.condition, attends=c.window > 1) for _ in range(c.depth)
         )
         self.norm = nn.LayerNorm(c.width)
         self.change = nn.Linear(c.width, c.latent)

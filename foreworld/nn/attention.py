@@ -49,28 +49,35 @@ class Block(nn.Module):
 
 
 class ToldBlock(nn.Module):
-    """A transformer block conditioned token by token, the identity at birth."""
+    """A transformer block conditioned token by token, the identity at birth.
 
-    def __init__(self, width: int, heads: int, condition: int, ratio: int = 4) -> None:
+    attends: whether tokens look at each other; a token that is always alone need not.
+    """
+
+    def __init__(
+        self, width: int, heads: int, condition: int, ratio: int = 4, attends: bool = True
+    ) -> None:
         super().__init__()
-        self.attention = Attention(width, heads)
+        self.attention = Attention(width, heads) if attends else None
         self.mlp = feed_forward(width, ratio)
-        self.tell = nn.Linear(condition, 6 * width)
+        self.tell = nn.Linear(condition, (6 if attends else 3) * width)
         nn.init.zeros_(self.tell.weight)
-        nn.init.zeros_(self.tell.bias)
+        with torch.no_grad():  # at birth scales are 1, shifts and gates 0
+            self.tell.bias.view(-1, 3, width).copy_(torch.tensor([1.0, 0.0, 0.0]).view(3, 1))
 
     def forward(self, x: Tensor, condition: Tensor, mask: Tensor | None = None) -> Tensor:
         """x: [B, T, width], condition: [B, T, condition], mask: as in `Attention`."""
-        scale_1, shift_1, gate_1, scale_2, shift_2, gate_2 = self.tell(condition).chunk(6, -1)
-        x = x + gate_1 * self.attention(_told(x, scale_1, shift_1), mask)
-        return x + gate_2 * self.mlp(_told(x, scale_2, shift_2))
+        told = self.tell(condition).split(x.shape[-1], -1)
+        if self.attention is not None:
+            x = torch.addcmul(x, told[5], self.attention(_told(x, told[3], told[4]), mask))
+        return torch.addcmul(x, told[2], self.mlp(_told(x, told[0], told[1])))
 
 
 def _told(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:]), 1 + scale)
+    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:]), scale)
 
 
 def feed_forward(width: int, ratio: int = 4) -> nn.Sequential:
     return nn.Sequential(
-        nn.Linear(width, ratio * width), nn.GELU(), nn.Linear(ratio * width, width)
+        nn.Linear(width, ratio * width), nn.SiLU(), nn.Linear(ratio * width, width)
     )

@@ -65,8 +65,8 @@ _SMALL = {"channels": 16, "keypoints": 16, "embed": 128, "hidden": 128}
 PRESETS: dict[str, dict[str, Any]] = {
     # One frame says all there is to know: two rooms, and other worlds without velocities.
     "rooms": {"window": 1, "outcomes": False, "latent": 32, "width": 64, "codec": _SMALL},
-    # From one frame nobody knows how fast things are: three of them, and differences to heads.
-    "swing": {"window": 3, "latent": 64, "overshoot": 6, "codec": _SMALL},
+    # From one frame nobody knows how fast things are: two, and how they differ, to heads.
+    "swing": {"window": 2, "latent": 32, "width": 64, "overshoot": 6, "codec": _SMALL},
     # The papers' sizes, for larger machines. LeWorldModel: a ViT-tiny, six blocks, three instants.
     "leworldmodel": {"latent": 192, "width": 384, "depth": 6, "heads": 16, "condition": 192,
                      "slices": 1024, "overshoot": 1, "overshoot_starts": 3, "look": 0.0,

@@ -151,7 +151,7 @@ class Jepa(WorldModel):
         return [phase for phase in phases if phase.share]
 
     def loss(self, batch: Batch) -> Loss:
-        """Prediction [B * starts], the regulariser's losses [T], reward and continue [B, T]."""
+        """Prediction [B * starts], the regulariser's losses, reward and continue [B, T]."""
         self.scales.update(batch)
         states = self._scan(self.initial(len(batch["is_first"])), batch)
         embed_BTE = states.embeds[:, :, -1]

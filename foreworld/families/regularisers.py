@@ -1,7 +1,7 @@
 """What keeps embeddings from being all the same where nothing is reconstructed.
 
 Without one of these the best prediction is of a constant; `foreworld.evaluation.collapse` tells.
-Both look at embeddings [B, T, E] across the rows of the batch, instant by instant.
+Both look at embeddings [B, T, E] across the rows of the batch.
 """
 
 from __future__ import annotations
@@ -19,22 +19,26 @@ from foreworld.vocab import Batch, Diagnosis, Spec
 
 
 class Gaussian(nn.Module):
-    """Embeddings look like N(0, I) from every side (LeWorldModel, arXiv 2603.19312, eq. 4)."""
+    """Embeddings look like N(0, I) from every side (LeWorldModel, arXiv 2603.19312).
+
+    All instants of the batch together, not one by one as there: the statistic is worth as much as
+    it has rows, and windows are few where batches are small.
+    """
 
     def __init__(self, config: JepaConfig, action: Spec) -> None:
         super().__init__()
         self.config = config
 
     def forward(self, embed_BTE: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Losses [T] by name; none with a weight of 0."""
+        """The loss [1] by its name; none with a weight of 0."""
         c = self.config
         if not c.sigreg:
             return {}
-        return {"sigreg": c.sigreg * sigreg(embed_BTE.transpose(0, 1), c.slices)}
+        return {"sigreg": c.sigreg * sigreg(embed_BTE.flatten(0, 1), c.slices).view(1)}
 
 
 class Informed(nn.Module):
-    """Variance, covariance, slowness and inverse dynamics (PLDM, Sobal et al. 2025, appendix)."""
+    """Variance, covariance, slowness and inverse dynamics (PLDM, Sobal et al. 2025), by instant."""
 
     def __init__(self, config: JepaConfig, action: Spec) -> None:
         super().__init__()

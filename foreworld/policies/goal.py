@@ -31,7 +31,8 @@ class GoalCarry(NamedTuple):
 class GoalPolicy:
     """`PlannedPolicy` towards what the goal keys of a step show at the start of each episode.
 
-    goals: goal key -> the key that should become so (`vocab.goals_of(stream.specs)`).
+    goals: goal key -> the key that should become so (`vocab.goals_of(stream.specs)`). reduce: which
+    distance along the way counts, see `GoalObjective`.
     Raises ValueError if they leave out something that the model sees.
     """
 
@@ -40,6 +41,7 @@ class GoalPolicy:
     goals: Mapping[str, str]
     replan_every: int = 1
     seed: int = 0
+    reduce: str = "min"
 
     def __post_init__(self) -> None:
         missing = [k for k in observation_keys(self.model.specs) if k not in self.goals.values()]
@@ -68,5 +70,5 @@ class GoalPolicy:
         return goal_features(self.model, step_batch(self.model, {**seen, "is_first": first}))
 
     def _plan(self, goal: Tensor) -> PlannedPolicy:
-        objective = GoalObjective(goal)
+        objective = GoalObjective(goal, reduce=self.reduce)
         return PlannedPolicy(self.model, self.planner, objective, self.replan_every, self.seed)

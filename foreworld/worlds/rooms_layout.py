@@ -24,8 +24,8 @@ class Layout:
 
 def make_house(factors: Mapping[str, float]) -> House:
     """The house of some factors. Raises ValueError for a door that the dot does not fit through."""
-    names = ("wall_x", "wall_width", "door_y", "door_width")
-    house = House(*(factors[name] for name in names), RADIUS * factors["dot_size"])
+    walls = {name: factors[name] for name in ("wall_x", "wall_width", "door_y", "door_width")}
+    house = House(**walls, radius=RADIUS * factors["dot_size"])
     if house.door_width <= 2 * house.radius:
         raise ValueError(
             f"door_width={house.door_width:.3g}: the dot is {2 * house.radius:.3g} wide and does "

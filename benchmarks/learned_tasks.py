@@ -1,7 +1,7 @@
 """What planning inside a trained model achieves, from collecting to scores, by the commands alone.
 
 python benchmarks/learned_tasks.py push        150,000 steps, 30 minutes of training, 100 starts
-python benchmarks/learned_tasks.py pendulum    20,000 steps, 4 minutes of training, 20 starts
+python benchmarks/learned_tasks.py pendulum    20,000 steps, 5 minutes of training, 20 starts
 python benchmarks/learned_tasks.py minigrid
 
 A stage whose output is there is not repeated: delete runs/bench to begin again.
@@ -44,10 +44,10 @@ TASKS = {
         },
     ),
     "pendulum": Task(
-        ("Pendulum-v1", "--pixels", "--frame-skip", "2", "--env", "max_episode_steps=40",
-         "--steps", "20000"),
-        ("--preset", "simple", "--set", "overshoot=6", "--train", "length=16", "batch_size=16",
-         "--budget", "4m", "--threads", "1"),
+        ("Pendulum-v1", "--pixels", "--image-size", "32", "--frame-skip", "2",
+         "--env", "max_episode_steps=40", "--steps", "20000"),
+        ("--preset", "simple", "--train", "length=16", "batch_size=16", "--budget", "5m",
+         "--threads", "1"),
         {
             "swing_up": ("--full", "--episodes", "20", "--env", "max_episode_steps=200",
                          "--horizon", "14", "--candidates", "96", "--iterations", "3",
@@ -55,10 +55,12 @@ TASKS = {
         },
     ),
     "minigrid": Task(
-        ("MiniGrid-Empty-Random-6x6-v0", "--pixels", "--env", "max_steps=40", "--steps", "20000"),
-        ("--preset", "simple", "--set", "overshoot=6", "--budget", "3m", "--threads", "1"),
+        ("MiniGrid-Empty-Random-6x6-v0", "--pixels", "--image-size", "32", "--env", "max_steps=40",
+         "--steps", "40000"),
+        ("--preset", "simple", "--set", "codec.reward=two_hot", "--train", "length=16",
+         "batch_size=16", "--budget", "5m", "--threads", "1"),
         {
-            "reach_goal": ("--full", "--episodes", "20", "--horizon", "10", "--candidates", "128",
+            "reach_goal": ("--full", "--episodes", "40", "--horizon", "12", "--candidates", "128",
                            "--iterations", "3")
         },
     ),

@@ -40,6 +40,17 @@ WORLDS = {  # names of Gymnasium ids; any other id works as it is
     "tabletop": "foreworld/Tabletop-v0",
 }
 
+WORLD_KINDS = {  # kinds of Gymnasium ids: an example, the extra that brings them (None: the base)
+    "foreworld": ("foreworld/Tabletop-v0", None),
+    "classic control": ("CartPole-v1", "classic"),
+    "MiniGrid": ("MiniGrid-Empty-5x5-v0", "minigrid"),
+    "BabyAI": ("BabyAI-GoToObj-v0", "minigrid"),
+    "MuJoCo": ("HalfCheetah-v5", "mujoco"),
+    "dm_control": ("dm_control/cartpole-swingup-v0", "dmc"),
+    "Atari": ("ALE/Pong-v5", "atari"),
+    "PushT": ("gym_pusht/PushT-v0", "pusht"),
+}
+
 
 def resolve(table: Mapping[str, str], name: str) -> Any:
     """The class that a catalog name, `module:Class` or `file.py:Class` names.

@@ -45,15 +45,13 @@ def override(config: C, assignments: Sequence[str]) -> C:
     """A copy of `config` with `"dotted.key=value"` texts applied in order, parsed by annotation.
 
     Tuples are written `1,2,3`, None is `none`, dicts and whole dataclasses are JSON; one entry of a
-    dict is a dotted key. Whether values fit together is asked when all are in place. Raises
-    ValueError like `from_dict`.
+    dict is a dotted key. Whether they fit together is asked last. Raises ValueError as `from_dict`.
     """
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise ValueError(f"cannot read {assignment!r}: write key=value, as in lr=3e-4")
-        root = config
-        config = _assign(type(root), root, key.strip().split("."), text.strip(), root)
+        config = _assign(type(config), config, key.strip().split("."), text.strip(), config)
     return _validated(config)
 
 
@@ -130,7 +128,7 @@ def _assign(kind: Any, node: Any, path: list[str], text: str, root: Any, where: 
             raise _unknown_key(here, list(flatten(to_dict(root))))
         value = _assign(hints[key], getattr(node, key), rest, text, root, here)
         changed = copy.copy(node)  # `replace` would validate what is only half changed
-        object.__setattr__(changed, key, value)
+        vars(changed)[key] = value
         return changed
     if isinstance(node, Mapping):
         kinds = get_args(_option(kind, dict)) or (str, Any)
@@ -140,8 +138,7 @@ def _assign(kind: Any, node: Any, path: list[str], text: str, root: Any, where: 
 
 def _validated(config: Any) -> Any:
     """The same config, its parts first, through every `__post_init__`."""
-    parts = {f.name: getattr(config, f.name) for f in fields(config) if f.init}
-    return replace(config, **{k: _validated(v) for k, v in parts.items() if is_dataclass(v)})
+    return replace(config, **{k: _validated(v) for k, v in vars(config).items() if is_dataclass(v)})
 
 
 def _option(kind: Any, origin: type) -> Any:

@@ -41,6 +41,7 @@ class World:
     image_size: int | None = 64
     frame_skip: int = 1
     pixels: bool = False
+    fast_pictures: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def make_stream(world: World, num_envs: int, seed: int) -> GymStream:
         frame_skip=world.frame_skip,
         pixels=world.pixels,
         env_kwargs=world.env_kwargs,
+        fast_pictures=world.fast_pictures,
     )
 
 

@@ -67,6 +67,11 @@ def _films(args: Args, model: Any, held_out: list[Any], out: Path) -> tuple[list
     from foreworld.evaluation.actions import chosen_actions
 
     images = [h for h in model.heads if h in model.specs and model.specs[h].kind == "image"]
+    if not images and args.actions != "recorded":
+        raise ValueError(
+            f"--actions {args.actions} makes films, and this model predicts no image; "
+            "--actions recorded measures what it does predict"
+        )
     if not images:
         print("this model predicts no image: no films, only numbers")
         return [], []

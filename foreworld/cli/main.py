@@ -50,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         match = nearest(verb, VERBS)
         hint = f"did you mean {match!r}? " if match else ""
         return _fail(f"unknown command {verb!r}; {hint}See: foreworld --help", 2)
+    # Pictures are drawn off screen: otherwise SDL looks for one, and says when there is none.
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     try:
         return _run(verb, [word for word in rest if word != "--json"], "--json" in rest)
     except _UsageError as error:

@@ -23,6 +23,7 @@ class WorldArgs:
     pixels: bool = False  # see the rendered picture in place of the observation
     image_size: int = 64  # larger pictures are shrunk to this many pixels a side
     frame_skip: int = 1  # times each action is given
+    fast_pictures: bool = False  # MuJoCo: drawn at that size, no shadows; pixels not as published
 
 
 def make_world(name: str, args: WorldArgs) -> World:
@@ -31,7 +32,14 @@ def make_world(name: str, args: WorldArgs) -> World:
     from foreworld.run import World
 
     keywords = read_keywords(args.env)
-    return World(catalog.world_id(name), keywords, args.image_size, args.frame_skip, args.pixels)
+    return World(
+        catalog.world_id(name),
+        keywords,
+        args.image_size,
+        args.frame_skip,
+        args.pixels,
+        args.fast_pictures,
+    )
 
 
 def usual_policy(world: World) -> str:

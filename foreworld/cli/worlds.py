@@ -14,10 +14,7 @@ from tyro.conf import Positional, arg
 
 from foreworld import catalog
 
-ANY_ID = (
-    "Any other Gymnasium id works too (CartPole-v1, MiniGrid-Empty-5x5-v0, ALE/Pong-v5, "
-    "my_package.envs:Mine-v0)."
-)
+ANY_ID = "Any other Gymnasium id works too, my_package.envs:Mine-v0 for one of your own."
 
 Name = Annotated[str | None, arg(name="world", metavar="WORLD"), Positional]
 
@@ -37,8 +34,14 @@ def _list() -> dict[str, Any]:
     width = max(map(len, catalog.WORLDS))
     for name, env_id in catalog.WORLDS.items():
         print(f"{name:<{width}}   {env_id}")
+    print()
+    width = max(map(len, catalog.WORLD_KINDS))
+    for kind, (env_id, extra) in catalog.WORLD_KINDS.items():
+        brings = f"pip install 'foreworld[{extra}]'" if extra else "always there"
+        print(f"{kind:<{width}}   {env_id:<31} {brings}")
     print(f"\n{ANY_ID}\nforeworld worlds NAME shows what a world shows and takes.")
-    return {"worlds": dict(catalog.WORLDS)}
+    kinds = {k: {"example": i, "extra": extra} for k, (i, extra) in catalog.WORLD_KINDS.items()}
+    return {"worlds": dict(catalog.WORLDS), "kinds": kinds}
 
 
 def _show(name: str, pixels: bool) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from gymnasium.wrappers import TimeLimit
 from torch import Tensor
 
 from foreworld.streams.gym_stream import GymStream
 from foreworld.vocab import Policy, Spec, Step
+from foreworld.worlds.simulators import find_simulator
+from foreworld.worlds.snapshots import Snapshot, restore, snapshot
 
 MOST_ATTEMPTS = 10  # per start wanted
 
@@ -36,17 +39,15 @@ class Branches:
 class BranchingWorld:
     """One Gymnasium environment that can be put back to an earlier instant.
 
-    env: has `get_state() -> state` and `set_state(state)`, exact. settings: of `GymStream`.
-    Raises ValueError where it has not.
+    env: of a simulator that `foreworld.worlds.snapshots` knows, or with `get_state() -> state` and
+    `set_state(state)`, exact. settings: of `GymStream`. Raises ValueError where it cannot.
     """
 
     def __init__(self, env: gymnasium.Env, **settings: Any) -> None:
-        self._env: Any = env.unwrapped  # without the clock: a branch may outlast the episode
-        if not (hasattr(self._env, "get_state") and hasattr(self._env, "set_state")):
-            raise ValueError(
-                f"{type(self._env).__name__} cannot be put back: counterfactuals need an "
-                "environment with get_state() and set_state(state), as foreworld/Tabletop-v0 has"
-            )
+        find_simulator(env.unwrapped)  # raises before anything has been driven
+        while isinstance(env, TimeLimit):  # without the clock: a branch may outlast the episode
+            env = env.env
+        self._env = env
         self._stream = GymStream(lambda: self._env, num_envs=1, **settings)
         self.specs = self._stream.specs
 
@@ -56,18 +57,18 @@ class BranchingWorld:
     def step(self, action: np.ndarray) -> Step:
         return self._stream.step(action)
 
-    def follow(self, state: Any, actions: np.ndarray) -> list[Step]:
-        """The rows that `actions` [H, ...] lead to from a state, one per action."""
+    def follow(self, start: Snapshot, actions: np.ndarray) -> list[Step]:
+        """The rows that `actions` [H, ...] lead to from a start, one per action."""
         self._stream.reset()  # or it would begin anew where the last branch ended its episode
-        self._env.set_state(state)
+        restore(self._env, start)
         rows: list[Step] = []
         for action in actions:
             ended = rows and rows[-1]["is_last"][0]
             rows.append(rows[-1] if ended else self.step(action[None]))
         return rows
 
-    def state(self) -> Any:
-        return self._env.get_state()
+    def snapshot(self) -> Snapshot:
+        return snapshot(self._env)
 
     def close(self) -> None:
         self._stream.close()
@@ -116,7 +117,7 @@ def branch(
         rows = _drive(world, policy, seed + attempt, context + int(rng.integers(wait + 1)))
         if rows[-1]["is_last"][0]:
             continue
-        start = world.state()
+        start = world.snapshot()
         seen.append(_join(rows[-context:]))
         futures = [_join(world.follow(start, push)) for push in actions]
         truth.append({k: np.stack([f[k] for f in futures]) for k in futures[0]})
@@ -134,13 +135,13 @@ def branch(
 
 def _drive(world: BranchingWorld, policy: Policy, seed: int, length: int) -> list[Step]:
     """`length` rows from a reset, or fewer if the episode ends; the last one's action is zero."""
-    step, carry = world.reset(seed), policy.init(1)
+    step, carry, spec = world.reset(seed), policy.init(1), world.specs["action"]
     rows = []
     while len(rows) < length - 1 and not step["is_last"][0]:
         carry, action = policy.act(carry, step)
         rows.append({**step, "action": action})
         step = world.step(action)
-    return [*rows, {**step, "action": np.zeros((1, *world.specs["action"].shape), np.float32)}]
+    return [*rows, {**step, "action": np.zeros((1, *spec.shape), spec.dtype)}]
 
 
 def _join(rows: Sequence[Step]) -> dict[str, np.ndarray]:

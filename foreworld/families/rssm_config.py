@@ -58,8 +58,8 @@ _CATEGORICAL = _PAPER | {"latent": "categorical", "stoch": 32, "classes": 32}
 
 PRESETS: dict[str, dict[str, Any]] = {
     # For worlds of few things: frames first but briefly, then everything at once.
-    "simple": {"see": 0.15, "freeze": False, "kl_dynamics": 1.0, "deter": 200,
-               "stoch": 32,
+    "simple": {"see": 0.15, "freeze": False, "kl_dynamics": 1.0, "deter": 128, "hidden": 128,
+               "stoch": 32, "overshoot": 6, "overshoot_starts": 2,
                "codec": {"channels": 16, "keypoints": 16, "embed": 128, "hidden": 128}},
     "planet": _PLANET,
     "dreamer_v1": _PLANET,

@@ -15,6 +15,7 @@ import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
 from foreworld.streams.images import shrink, shrunk_shape
+from foreworld.streams.mujoco_pictures import draw_fast
 from foreworld.streams.parallel import Parallel, Rows, SingleWorlds, VectorWorlds
 from foreworld.streams.registry import can_render, find_spec, make_env
 from foreworld.streams.spaces import (
@@ -39,6 +40,7 @@ class GymStream:
     frame_skip: each action is given this many times, the rewards are summed.
     pixels: True or "only": the rendered "image" is the observation. "also": it is one more key.
     env_kwargs: passed to the environment's constructor (ids only).
+    fast_pictures: MuJoCo draws at `image_size`, without shadows; see `streams.mujoco_pictures`.
 
     An environment may name entries of its `info` in `env.unwrapped.targets: dict[str, Space]`: they
     are recorded as keys with `observed=False`, at resets and steps alike. What the numbers of a key
@@ -58,12 +60,15 @@ class GymStream:
         frame_skip: int = 1,
         pixels: bool | str = False,
         env_kwargs: Mapping[str, Any] | None = None,
+        fast_pictures: bool = False,
     ) -> None:
         _check_arguments(num_envs, frame_skip, pixels)
         self._pixels = "only" if pixels is True else pixels
         self._image_size = image_size
         self._seed: int | None = seed
         self._worlds = _parallel(env, num_envs, frame_skip, bool(pixels), dict(env_kwargs or {}))
+        if fast_pictures:
+            _draw_fast(self._worlds, image_size)
         self.num_envs = self._worlds.num_envs
         self._leaves = {}
         if self._pixels != "only":
@@ -179,6 +184,16 @@ def _from_id(
             gymnasium.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
         )
     return SingleWorlds([make_env(spec, kwargs) for _ in range(num_envs)], frame_skip)
+
+
+def _draw_fast(worlds: Parallel, image_size: int | None) -> None:
+    if not isinstance(worlds, SingleWorlds):
+        raise ValueError(
+            "fast_pictures with a vector environment: its worlds are out of reach. Pass an id, or "
+            "a function that makes one environment"
+        )
+    for env in worlds.envs:
+        draw_fast(env, image_size)
 
 
 def _from_vector(env: VectorEnv, frame_skip: int, pixels: bool) -> Parallel:

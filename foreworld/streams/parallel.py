@@ -19,6 +19,8 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from foreworld.streams.mujoco_pictures import put_brush_down, take_turn
+
 Read = Callable[[Any], Any]  # picks one key out of a (nested) observation or info
 Columns = Callable[[Read], Any]  # the N values of that key
 
@@ -89,10 +91,15 @@ class SingleWorlds:
         return self._rows(shown, first)
 
     def render(self) -> Sequence[np.ndarray]:
-        return [np.asarray(env.render()) for env in self.envs]
+        frames = []
+        for env in self.envs:
+            take_turn(env)
+            frames.append(np.asarray(env.render()))
+        return frames
 
     def close(self) -> None:
         for env in self.envs:
+            put_brush_down(env)
             env.close()
 
     def _advance(self, env: gymnasium.Env, action: np.ndarray) -> tuple:

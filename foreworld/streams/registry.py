@@ -25,6 +25,7 @@ PACKAGES = {
     "BabyAI-": (("minigrid",), "minigrid"),
     "dm_control/": (("dm_control", "shimmy"), "dmc"),
     "ALE/": (("ale_py",), "atari"),
+    "gym_pusht/": (("gym_pusht",), "pusht"),
 }
 
 

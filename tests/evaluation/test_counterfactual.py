@@ -1,5 +1,7 @@
 """Differences between pushes: known to a model that heeds actions, absent in one that does not."""
 
+import itertools
+
 import gymnasium
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import torch
 
 from foreworld.evaluation.branches import BranchingWorld, branch, pushes
 from foreworld.evaluation.counterfactual import difference_correlation, measure_counterfactual
+from foreworld.policies import RandomPolicy
 from foreworld.vocab import Spec
 
 
@@ -58,8 +61,34 @@ def test_starts_that_never_last_are_an_error(dot_env, wander):
 
 
 def test_a_world_that_cannot_be_put_back_is_an_error():
-    with pytest.raises(ValueError, match="get_state"):
-        BranchingWorld(gymnasium.make("CartPole-v1"))
+    class Unknown(gymnasium.Env):
+        pass
+
+    with pytest.raises(ValueError, match="Unknown cannot be put back.*classic_control.*get_state"):
+        BranchingWorld(Unknown())
+
+
+@pytest.mark.parametrize("env_id", ["Pendulum-v1", "CartPole-v1"])
+def test_worlds_of_gymnasium_branch(env_id):
+    world = BranchingWorld(gymnasium.make(env_id))
+    policy = RandomPolicy(world.specs["action"], 0)
+    result = branch(world, policy, starts=2, context=3, horizon=6, wait=0, seed=1)
+    assert (result.truth["vector"][:, 0] != result.truth["vector"][:, 1]).any()
+    for start, (k, push) in itertools.product(range(2), enumerate(result.actions.numpy())):
+        env = gymnasium.make(env_id)  # the truth from Gymnasium alone: driven again, then pushed
+        rows = [env.reset(seed=1 + start)[0]]
+        for action in [*result.seen["action"][start, :2].numpy(), *push]:
+            rows.append(env.step(action)[0])
+        expected = torch.from_numpy(np.float32(rows))
+        assert torch.equal(result.seen["vector"][start], expected[:3])
+        assert torch.equal(result.truth["vector"][start, k], expected[3:])
+
+
+def test_a_branch_may_outlast_the_clock():
+    world = BranchingWorld(gymnasium.make("Pendulum-v1", max_episode_steps=4))
+    policy = RandomPolicy(world.specs["action"], 0)
+    result = branch(world, policy, starts=1, context=3, horizon=6, wait=0)
+    assert not result.truth["is_last"].any()
 
 
 def test_pushes_of_all_kinds_of_actions():

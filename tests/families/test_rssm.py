@@ -43,7 +43,7 @@ def built(**config):
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_build_and_learn(name):
     model = built(**PRESETS[name])
-    losses = model.loss(batch()).losses
+    losses = model.loss(batch(length=8)).losses
     assert {"image", "room", "cost", "reward", "continue"} <= set(losses)
     torch.stack([loss.mean() for loss in losses.values()]).sum().backward()
     silent = [n for n, p in model.named_parameters() if p.grad is None]

@@ -3,13 +3,16 @@
 import json
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from foreworld.cli import main as cli
 from foreworld.cli.main import VERBS, main
+from foreworld.streams.registry import PACKAGES
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,15 @@ def test_broken_pipes_are_quiet():
 def test_worlds(capsys):
     pytest.importorskip("gymnasium")
     assert main(["worlds", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)["worlds"]) == {"rooms", "tabletop"}
+    listed = json.loads(capsys.readouterr().out)
+    assert set(listed["worlds"]) == {"rooms", "tabletop"}
+    extras = {kind["extra"] for kind in listed["kinds"].values()} - {None}
+    assert {"classic", "minigrid", "mujoco", "dmc", "atari", "pusht"} == extras
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert extras <= project["optional-dependencies"].keys()
+    for kind in listed["kinds"].values():  # where an id says by itself what it needs, they agree
+        brought = [e for prefix, (_, e) in PACKAGES.items() if kind["example"].startswith(prefix)]
+        assert brought in ([], [kind["extra"]])
     assert main(["worlds", "rooms", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["tasks"] == ["cross", "any"] and "door_y" in found["factors"]

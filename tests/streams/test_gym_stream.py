@@ -266,6 +266,7 @@ def test_an_unknown_id_names_the_nearest():
         ("BabyAI-GoToObj-v0", "minigrid", r"foreworld\[minigrid\]"),
         ("dm_control/cartpole-swingup-v0", "dm_control", r"foreworld\[dmc\]"),
         ("ALE/Pong-v5", "ale_py", r"foreworld\[atari\]"),
+        ("gym_pusht/PushT-v0", "gym_pusht", r"foreworld\[pusht\]"),
     ],
 )
 def test_a_missing_package_is_answered_with_its_command(env_id, module, command, monkeypatch):

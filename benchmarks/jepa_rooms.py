@@ -1,6 +1,7 @@
 """What a joint-embedding model learns in minutes, from collecting to scores, by the commands alone.
 
 python benchmarks/jepa_rooms.py fixed       goal pictures in two rooms; the wall stands still
+python benchmarks/jepa_rooms.py lewm        ... by LeWorldModel's two losses
 python benchmarks/jepa_rooms.py random      ... and it stands elsewhere in every episode
 python benchmarks/jepa_rooms.py collapse    the same without a regulariser: alarms, and no plans
 python benchmarks/jepa_rooms.py pendulum    Pendulum-v1 swung up from pixels by predicted reward
@@ -26,12 +27,12 @@ from foreworld.evaluation import provenance
 SMALL = ("--image-size", "32")
 
 
-def rooms(wall: str, *changes: str, steps: int = 4000, episodes: int = 100) -> Task:
+def rooms(wall: str, *changes: str, steps: int, episodes: int = 100) -> Task:
     return Task(
         ("rooms", "--env", f"wall={wall}", "--env", "image_size=32", "--env", "max_steps=32",
          *SMALL, "--steps", "32000", "--num-envs", "16"),
-        ("--family", "jepa", "--preset", "rooms", "--set", *changes, "--steps", str(steps),
-         "--threads", "1"),
+        ("--family", "jepa", "--preset", "rooms", "--steps", str(steps),
+         "--threads", "1", *(("--set", *changes) if changes else ())),
         {
             "to_goal_pictures": ("--judge", "goal", "--env", "max_steps=100", "--threads", "1",
                                  "--episodes", str(episodes), "--candidates", "128")
@@ -40,8 +41,9 @@ def rooms(wall: str, *changes: str, steps: int = 4000, episodes: int = 100) -> T
 
 
 TASKS = {
-    "fixed": rooms("fixed", "objective=pldm"),
-    "random": rooms("random", "objective=pldm"),
+    "fixed": rooms("fixed", steps=1500),
+    "lewm": rooms("fixed", "objective=lewm", steps=1500),
+    "random": rooms("random", steps=5000),
     "collapse": rooms("fixed", "objective=lewm", "sigreg=0", steps=1000, episodes=50),
     "pendulum": Task(
         ("Pendulum-v1", "--pixels", *SMALL, "--frame-skip", "2", "--env", "max_episode_steps=40",

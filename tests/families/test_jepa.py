@@ -53,7 +53,7 @@ class Squares:
 
     def sample(self, length=None, keys=None, times=1):
         self.seed += 1
-        return batch(32, length or 4, self.seed)
+        return batch(24, length or 3, self.seed)
 
     def state(self):
         return {}
@@ -165,9 +165,9 @@ def test_looking_leaves_the_world_alone():
 
 
 def test_without_a_regulariser_the_alarm_is_raised(capsys):
-    free = trained(100, outcomes=False, sigreg=0.0)
+    free = trained(60, outcomes=False, sigreg=0.0)
     assert free.watch.alarms and "alarm" in capsys.readouterr().err
-    kept = trained(100, outcomes=False)
+    kept = trained(60, outcomes=False)
     assert not kept.watch.alarms
     index = [t.model.diagnose(batch(64)).values["collapse_index"] for t in (free, kept)]
     assert index[0] > 0.8 > 0.4 > index[1]

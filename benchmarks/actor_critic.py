@@ -37,15 +37,17 @@ class Task:
 
 LEARN = (
     "--preset", "control", "--set", "imagine_last=4", "--learner", "actor_critic",
-    "--learner-set", "horizon=12", "discount=0.99", "lr=1e-3", "entropy=1e-3",
+    "--learner-set", "horizon=12", "lr=1e-3", "entropy=1e-3",
     "--threads", "1", "--prefill", "500", "--num-envs", "4", "--train-ratio", "32",
 )  # fmt: skip
 TASKS = {
     "cartpole_state": Task(
-        ("CartPole-v1", *LEARN, "--train", "length=16", "batch_size=16", "--steps", "1200"), 500.0
+        ("CartPole-v1", *LEARN, "--train", "length=16", "batch_size=16",
+         "optimiser.final=1", "--steps", "1800"), 500.0
     ),
     "cartpole_pixels": Task(
-        ("cartpole_pixels", *LEARN, "--train", "length=24", "batch_size=16", "--steps", "1500"),
+        ("cartpole_pixels", *LEARN, "--train", "length=24", "batch_size=16",
+         "optimiser.final=1", "--steps", "1500"),
         500.0,
     ),
     # Actions are held for 8 of dm_control's steps: 3,750 decisions are 30,000 steps.

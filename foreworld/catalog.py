@@ -15,6 +15,7 @@ from foreworld.reference import locate
 
 FAMILIES = {
     "rssm": "foreworld.families.rssm:Rssm",
+    "jepa": "foreworld.families.jepa:Jepa",
     "slots": "foreworld.families.slots:Slots",
 }
 

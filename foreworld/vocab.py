@@ -151,6 +151,14 @@ class Phase:
     length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's
     keys: tuple[str, ...] | None = None  # read of a step besides action and flags; None: all
     times: int = 1  # as many steps in a batch as the loop's
+    watched: bool = True  # whether `diagnose` has anything to say yet
+
+
+class Diagnosis(NamedTuple):
+    """How a model is doing, beyond its losses."""
+
+    values: dict[str, float]  # to be watched, by name
+    alarms: tuple[str, ...] = ()  # what is wrong and what to do, one sentence each
 
 
 class WorldModel(nn.Module, ABC):
@@ -203,6 +211,10 @@ class WorldModel(nn.Module, ABC):
     def cells(self) -> list[nn.Module]:
         """Small modules called once a step, worth compiling."""
         return []
+
+    def diagnose(self, batch: Batch) -> Diagnosis:
+        """What training should watch on a batch [B, T, ...]; most families watch their losses."""
+        return Diagnosis({})
 
     @property
     def device(self) -> torch.device:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
-from foreworld.cli.world import TABLETOP, Words, read_keywords
+from foreworld.cli.world import EXPERTS, Words, read_keywords
 
 if TYPE_CHECKING:
     from foreworld.run import Run, World
@@ -126,7 +126,7 @@ def _policies(args: Args, run: Run, world: World) -> dict[str, Policy]:
     from foreworld.errors import unknown
 
     assert args.policy is not None
-    baselines = [b for b in BASELINES if b != "expert" or world.env == TABLETOP]
+    baselines = [b for b in BASELINES if b != "expert" or world.env in EXPERTS]
     valid = (*catalog.PLANNERS, *catalog.LEARNERS, *baselines)
     first = ALIASES.get(args.policy, args.policy)
     if first not in valid:

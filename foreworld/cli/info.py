@@ -60,7 +60,12 @@ def _run(path: Path) -> dict[str, Any]:
     print_specs("specs", {k: Spec.from_json(s) for k, s in document["specs"].items()})
     print_facts("config", flatten(document["config"]))
     print_facts("last metrics", records[-1] if records else {})
-    return {**facts, "config": document["config"], "metrics": records[-1] if records else None}
+    return {
+        **facts,
+        "config": document["config"],
+        "metrics": records[-1] if records else None,
+        "collapse": _collapse(path, document) if saved else None,
+    }
 
 
 def _model(document: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +77,42 @@ def _model(document: dict[str, Any]) -> dict[str, Any]:
         return {"heads": None, "parameters": None}
     model = restore_model(document)
     return {"heads": list(model.heads), "parameters": sum(p.numel() for p in model.parameters())}
+
+
+def _collapse(path: Path, document: dict[str, Any]) -> dict[str, Any] | None:
+    """The panel of a family that watches itself, where its episodes are still there."""
+    from foreworld import catalog
+    from foreworld.cli.tables import print_table
+    from foreworld.evaluation.collapse import collapse_panel
+    from foreworld.evaluation.tables import collapse_tables
+    from foreworld.run import load, restore_model
+    from foreworld.vocab import WorldModel
+
+    if document["family"] not in catalog.FAMILIES:
+        return None
+    opened = load(path)
+    watches_itself = type(opened.model).diagnose is not WorldModel.diagnose
+    if not (watches_itself and (opened.store_path / "manifest.json").is_file()):
+        return None
+    train, held_out = _some_episodes(opened.store_path)
+    fresh = restore_model(document).eval()
+    try:
+        panel = collapse_panel(opened.model, fresh, train, held_out)
+    except ValueError as error:
+        print(f"no collapse panel: {error}")
+        return None
+    for title, columns, rows in collapse_tables(panel):
+        print_table(title, columns, rows)
+    return panel.to_json()
+
+
+def _some_episodes(path: Path) -> tuple[list[Any], list[Any]]:
+    """Enough of both halves of a store's split for a panel in seconds."""
+    from foreworld.episodes import EpisodeStore
+
+    with EpisodeStore.open(path) as store:
+        train, held_out = store.split()
+        return [store[i] for i in train[-96:]], [store[i] for i in held_out[-48:]]
 
 
 def _store(path: Path) -> dict[str, Any]:

@@ -222,6 +222,7 @@ def _standing(run: Path) -> dict[str, Any]:
         "updates": load_checkpoint(newest, []).step,
         "seconds": last.get("elapsed_s"),
         "losses": {k: v for k, v in last.items() if k.startswith("loss")},
+        "watched": {k: v for k, v in last.items() if k.startswith(("watch/", "alarms"))},
         "checkpoint": str(newest),
     }
 
@@ -229,8 +230,8 @@ def _standing(run: Path) -> dict[str, Any]:
 def _tell(run: Path, result: dict[str, Any]) -> None:
     from foreworld.cli.tables import print_facts
 
-    facts = {k: v for k, v in result.items() if k not in ("losses", "complete", "run")}
-    print_facts(str(run), facts | result["losses"])
+    facts = {k: v for k, v in result.items() if k not in ("losses", "watched", "complete", "run")}
+    print_facts(str(run), facts | result["losses"] | result["watched"])
     if result["complete"]:
         print(f"see what it imagines: foreworld imagine {run}")
     else:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 Words = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 TABLETOP = "foreworld/Tabletop-v0"
-USUAL = {TABLETOP: "mixed", "foreworld/Rooms-v0": "wander"}
+ROOMS = "foreworld/Rooms-v0"
+USUAL = {TABLETOP: "mixed", ROOMS: "wander"}
+EXPERTS = (TABLETOP, ROOMS)  # worlds that the scripted expert knows
 
 
 @dataclass(frozen=True)

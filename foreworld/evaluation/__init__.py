@@ -7,6 +7,7 @@ write_report("report.html", "demo", imagination=skill, counterfactual=pushes, co
 """
 
 from foreworld.evaluation.branches import Branches, BranchingWorld, branch
+from foreworld.evaluation.collapse import CollapsePanel, collapse_panel
 from foreworld.evaluation.control import HELD_OUT, Score, compare, evaluate_policy
 from foreworld.evaluation.counterfactual import Counterfactual, measure_counterfactual
 from foreworld.evaluation.futures import Film, eventful_windows, film_futures, film_pushes
@@ -20,6 +21,7 @@ __all__ = [
     "HELD_OUT",
     "Branches",
     "BranchingWorld",
+    "CollapsePanel",
     "Counterfactual",
     "Film",
     "Imagination",
@@ -28,6 +30,7 @@ __all__ = [
     "bootstrap_mean",
     "bootstrap_skill",
     "branch",
+    "collapse_panel",
     "compare",
     "evaluate_policy",
     "eventful_windows",

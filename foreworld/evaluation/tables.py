@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from foreworld.evaluation.collapse import CollapsePanel
 from foreworld.evaluation.control import Score
 from foreworld.evaluation.imagination import Imagination
 from foreworld.evaluation.intervals import Interval
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]  # columns, rows
+Titled = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 MEASURES = {"success": "success", "returns": "return", "cost": "cost", "length": "steps"}
 
 
@@ -45,6 +47,22 @@ def control_table(scores: Mapping[str, Score]) -> Table:
         for name, s in scores.items()
     ]
     return columns, rows
+
+
+def collapse_tables(panel: CollapsePanel) -> list[Titled]:
+    """Titles and tables: how embeddings spread and predict, and what linear probes read."""
+    numbers = {k.replace("_", " "): v for k, v in panel.watched.items()}
+    numbers |= {f"skill over copying, {h} ahead": v for h, v in panel.skill.items()}
+    spread = [(name, f"{value:.3g}") for name, value in numbers.items()]
+    spread += [("alarm", alarm) for alarm in panel.alarms]
+    columns = ("R2 of", "seen", "by fresh weights", f"imagined, {panel.horizon} ahead", "copied")
+    rows = [
+        (name, *(f"{r2:.3f}" for r2 in (p.known, p.fresh, p.imagined, p.copied)))
+        for name, p in panel.probes.items()
+    ]
+    counted = f"{panel.windows} windows of {panel.episodes} held-out episodes"
+    tables: list[Titled] = [(f"collapse panel, {counted}", ("", ""), spread)]
+    return tables + ([("linear probes of the features", columns, rows)] if rows else [])
 
 
 def _cell(interval: Interval | None) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from foreworld.families.scales import Scale, Scales, as_float, safe
 from foreworld.nn.mlp import mlp, scale_output
+from foreworld.nn.patches import PatchEncoder, PatchesConfig, PatchReader
 from foreworld.nn.text import TextEncoder
 from foreworld.nn.vision import ImageDecoder, ImageEncoder
 from foreworld.outputs import Bernoulli, Categorical, Mse, Normal, TwoHot
@@ -30,6 +31,8 @@ from foreworld.vocab import Prediction, Spec, Specs, observation_keys, target_ke
 
 @dataclass(frozen=True)
 class CodecConfig:
+    image: Literal["keypoints", "patches"] = "keypoints"  # what reads images: convolutions, a ViT
+    patches: PatchesConfig = field(default_factory=PatchesConfig)  # of image=patches
     channels: int = 32  # feature maps of the image encoder and decoder
     keypoints: int = 48  # soft positions the image encoder reads off; 0: none
     embed: int = 256  # numbers that describe one instant after encoding
@@ -118,9 +121,16 @@ class Encoder(nn.Module):
 
     @staticmethod
     def _part(spec: Spec, config: CodecConfig) -> nn.Module:
+        if spec.kind == "image" and config.image == "patches":
+            return PatchReader(PatchEncoder(spec.shape, config.patches), config.embed)
         if spec.kind == "image":
             return ImageEncoder(spec.shape, config.embed, config.channels, config.keypoints)
         return VectorEncoder(spec, config.embed)
+
+    def transformers(self) -> dict[str, PatchEncoder]:
+        """What reads patches, by the key of the image."""
+        parts = {k: self.parts[safe(k)] for k in self.keys}
+        return {k: part.encoder for k, part in parts.items() if isinstance(part, PatchReader)}
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Scaled tensors [B, ...] -> [B, E]."""
@@ -231,28 +241,40 @@ SCALAR = Spec((), "float32", "vector")
 
 
 class Heads(nn.Module):
-    """Every head over one state vector, by name; forward computes only those asked for."""
+    """Heads over one state vector, by name; forward computes only those asked for.
 
-    def __init__(self, specs: Specs, width: int, config: CodecConfig) -> None:
+    names: those to have; None: every target key but words, reward and continue.
+    """
+
+    def __init__(
+        self, specs: Specs, width: int, config: CodecConfig, names: Sequence[str] | None = None
+    ) -> None:
         super().__init__()
+        if names is None:  # words are not predicted
+            keys = (k for k in target_keys(specs) if specs[k].kind != "text")
+            names = (*keys, "reward", "continue")
+        self.names = tuple(names)
+        self.parts = nn.ModuleDict({safe(k): self._part(k, specs, width, config) for k in names})
+
+    @staticmethod
+    def _part(name: str, specs: Specs, width: int, config: CodecConfig) -> nn.Module:
+        if name == "continue":
+            return ContinueHead(width, config)
+        if name == "reward" and config.reward == "two_hot":
+            return TwoHotHead(width, config)
+        if name == "reward":
+            return VectorHead(SCALAR, width, config)
         makers: dict[str, Callable[[Spec, int, CodecConfig], nn.Module]] = {
             "image": ImageHead, "vector": VectorHead, "discrete": DiscreteHead
         }  # fmt: skip
-        keys = [k for k in target_keys(specs) if specs[k].kind in makers]  # words are not predicted
-        parts = {safe(k): makers[specs[k].kind](specs[k], width, config) for k in keys}
-        two_hot = config.reward == "two_hot"
-        parts[safe("reward")] = (
-            TwoHotHead(width, config) if two_hot else VectorHead(SCALAR, width, config)
-        )
-        parts[safe("continue")] = ContinueHead(width, config)
-        self.parts = nn.ModuleDict(parts)
-        self.names = (*keys, "reward", "continue")
+        return makers[specs[name].kind](specs[name], width, config)
 
     def forward(
         self, x: Tensor, scales: Scales, heads: Sequence[str] | None = None
     ) -> dict[str, Prediction]:
         check_heads(heads, self.names)
-        return {h: self.parts[safe(h)](x, scales.get(h)) for h in heads or self.names}
+        wanted = self.names if heads is None else heads
+        return {h: self.parts[safe(h)](x, scales.get(h)) for h in wanted}
 
 
 def check_heads(wanted: Sequence[str] | None, names: Sequence[str]) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Literal, Protocol
@@ -24,6 +23,7 @@ from foreworld.checkpoint import Checkpoint
 from foreworld.log import Logger
 from foreworld.resume import capture_rng, flatten_optimizer, restore_optimizer, restore_rng
 from foreworld.training.budget import Budget
+from foreworld.training.device import compile_cells, precision, to_device
 from foreworld.training.interrupt import noted_interrupts
 from foreworld.training.optimiser import (
     OptimiserConfig,
@@ -33,9 +33,11 @@ from foreworld.training.optimiser import (
     make_optimiser,
 )
 from foreworld.training.progress import Progress, progress_bar
+from foreworld.training.watch import Watch
 from foreworld.vocab import Batch, Phase, State, WorldModel
 
 Arrays = dict[str, dict[str, Tensor]]
+Losses = Mapping[str, Tensor]
 
 
 class Sampler(Protocol):
@@ -118,6 +120,7 @@ class Trainer:
         self.collected: Mapping[str, float] = {}  # what `grow` said last
         self.optimiser = self._optimiser()
         self.average = average_of(model, config.optimiser.ema)
+        self.watch = Watch(model)
         self.saved_s = time.monotonic()
         self.saved_updates: int | None = None  # None: nothing was saved yet
         compile_cells(model, config.compile)
@@ -136,7 +139,7 @@ class Trainer:
             while (spent := self.budget.spent(at.updates, at.elapsed_s)) < 1 and not interrupted():
                 self._enter_phase(spent)
                 batch = self._batch()
-                with self._autocast():
+                with precision(self.model.device, self.config.precision):
                     losses, starts = self.phase.loss(batch)
                     total = torch.stack([loss.mean() for loss in losses.values()]).sum()
                 total.backward()
@@ -147,8 +150,12 @@ class Trainer:
                 learned = self._learned(batch, starts, lr)
                 at.updates, at.phase_updates = at.updates + 1, at.phase_updates + 1
                 at.elapsed_s = time.monotonic() - started
-                self._write_down(losses, learned, float(total.detach()), float(norm), lr)
-                show(at, f"{self.phase.name}, loss {float(total.detach()):.4g}")
+                numbers = {"loss": float(total.detach()), "gradient_norm": float(norm), "lr": lr}
+                self._check(losses, learned, numbers)
+                if self._due and self.phase.watched:
+                    numbers |= self.watch(batch, spent)
+                self._write_down(losses, learned, numbers)
+                show(at, f"{self.phase.name}, loss {numbers['loss']:.4g}")
             if self.saved_updates != at.updates:
                 self._save()
             return not interrupted()
@@ -167,34 +174,35 @@ class Trainer:
         if self.learner is None or self.progress.phase + 1 < len(self.phases):
             return {}
         self.model.eval()
-        with self._autocast():
+        with precision(self.model.device, self.config.precision):
             learned = self.learner.update(
                 batch, starts, lr / (self.phase.rate * self.config.optimiser.lr)
             )
         self.model.train()
         return learned
 
-    def _write_down(
-        self,
-        losses: Mapping[str, Tensor],
-        learned: Mapping[str, Tensor],
-        total: float,
-        norm: float,
-        lr: float,
-    ) -> None:
-        """Stop if the update broke the model; average, log, checkpoint."""
-        at, config = self.progress, self.config
+    def _check(self, losses: Losses, learned: Losses, numbers: Mapping[str, float]) -> None:
+        """Stop if the update broke the model or what learns beside it."""
         finite = all(bool(v.isfinite().all()) for v in learned.values())
-        if not (math.isfinite(total) and math.isfinite(norm) and finite):
+        if not finite or not all(math.isfinite(number) for number in numbers.values()):
             raise Diverged(self._diverged({**losses, **learned}))
+
+    def _write_down(self, losses: Losses, learned: Losses, numbers: Mapping[str, float]) -> None:
+        """Average, log, checkpoint."""
+        at, config = self.progress, self.config
         if self.average is not None:
             self.average.update_parameters(self.model)
-        if at.updates % config.log_every == 0 or at.updates == 1:
+        if self._due:
             values = {f"loss/{k}": v.detach().mean() for k, v in losses.items()}
-            rest = {"loss": total, "gradient_norm": norm, "lr": lr, "elapsed_s": at.elapsed_s}
-            self.logger.scalars(at.updates, values | {**learned, **self.collected} | rest)
+            rest = {**learned, **self.collected, **numbers, "elapsed_s": at.elapsed_s}
+            self.logger.scalars(at.updates, values | rest)
         if time.monotonic() - self.saved_s > config.checkpoint_every_s:
             self._save()
+
+    @property
+    def _due(self) -> bool:
+        """Whether the numbers of this update are logged."""
+        return self.progress.updates % self.config.log_every == 0 or self.progress.updates == 1
 
     # -- resuming ----------------------------------------------------------------------------------
 
@@ -263,12 +271,6 @@ class Trainer:
                 chosen.append(parameter)
         return make_optimiser(chosen, self.config.optimiser)
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        kind, wanted = self.model.device.type, self.config.precision
-        if wanted == "float32" or (wanted == "auto" and kind != "cuda"):
-            return nullcontext()
-        return torch.autocast(kind, torch.bfloat16)
-
     def _save(self) -> None:
         at = self.progress.updates
         self.save(*self.state(), at)
@@ -285,15 +287,3 @@ class Trainer:
             )
         what = f"{', '.join(broken) or 'the gradient'} is not finite"
         return f"update {self.progress.updates}: {what}; {remedy}"
-
-
-def to_device(batch: Batch, device: torch.device) -> Batch:
-    """Copy a batch to where the model is."""
-    return {k: v.to(device, non_blocking=True) for k, v in batch.items()}
-
-
-def compile_cells(model: WorldModel, wanted: str) -> None:
-    """Compile the family's inner cells in place; whole steps take minutes on a CPU: never tried."""
-    if wanted == "on" or (wanted == "auto" and model.device.type == "cuda"):
-        for cell in model.cells():
-            cell.compile()

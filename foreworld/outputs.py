@@ -179,16 +179,15 @@ class TwoHot:
         return self.mean
 
     def loss(self, target: Tensor) -> Tensor:
-        return -(two_hot(symlog(target.float()), self._bins()) * self.logits.log_softmax(-1)).sum(
-            -1
-        )
-
-
-def two_hot(x: Tensor, bins: Tensor) -> Tensor:
-    """Weights [..., bins] on the two neighbours of x such that their average is x (clipped)."""
-    x = x.clamp(bins[0], bins[-1]).unsqueeze(-1)
-    width = bins[1] - bins[0]
-    return (1 - (x - bins).abs() / width).clamp(min=0)
+        """Cross entropy with weights on the two bins beside the target, whose average it is."""
+        last = self.logits.shape[-1] - 1
+        place = (symlog(target.float()) - self.low) * (last / (self.high - self.low))
+        place = place.clamp(0, last)
+        lower = place.floor().clamp(max=last - 1)
+        index = lower.long().unsqueeze(-1)
+        near = self.logits.gather(-1, torch.cat([index, index + 1], -1))
+        logit = torch.lerp(near[..., 0], near[..., 1], (place - lower).to(near.dtype))
+        return self.logits.logsumexp(-1) - logit
 
 
 def gumbel_from_normal(noise: Tensor) -> Tensor:

@@ -124,7 +124,7 @@ class Rssm(WorldModel):
 
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        shape = (batch_size, horizon, self.latent.size)
+        shape = (batch_size, horizon, self.latent.chance)
         return torch.randn(shape, generator=generator).to(self.device)
 
     def cells(self) -> list[nn.Module]:
@@ -185,7 +185,7 @@ class Rssm(WorldModel):
         seen, context_BTC = self._encode(batch)
         size, length = context_BTC.shape[:2]
         state = self.initial(size)
-        noise_BTK = torch.randn(size, length, self.latent.size, device=self.device)
+        noise_BTK = torch.randn(size, length, self.latent.chance, device=self.device)
         deters, stochs, posteriors, befores = [], [], [], []
         for t in range(length):
             is_first = batch["is_first"][:, t]

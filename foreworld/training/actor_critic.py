@@ -54,6 +54,8 @@ class Dream(NamedTuple):
 
     features: Tensor  # [H + 1, N, D]
     codes: Tensor  # [H, N, ...] what the actor drew
+    surprise: Tensor  # [H, N] minus the log-probability of that, with a gradient for the actor
+    entropy: Tensor  # [H, N] of the choices, with a gradient for the actor
     reward: Tensor  # [H, N] arriving with instants 1 … H
     going_on: Tensor  # [H + 1, N] discount * P(continue)
 
@@ -102,7 +104,7 @@ class ActorCriticLearner:
         value = nets.critic(dream.features).mean if self.through else said.mean.detach()
         returns = lambda_returns(dream.reward, dream.going_on, value, self.config.trace)
         weight = weights(dream.going_on)[:-1].detach()
-        actor_loss, entropy = self._actor_loss(dream, returns, value, weight)
+        actor_loss = self._actor_loss(dream, returns, value, weight)
         critic_loss = self._critic_loss(said, dream.features[:-1].detach(), returns, weight)
         losses = {"actor": actor_loss, "critic": critic_loss}
         if self.ensemble is not None:
@@ -113,7 +115,7 @@ class ActorCriticLearner:
         follow(nets.slow, nets.critic, self.config.slow_rate)
         figures = {
             **losses,
-            "entropy": entropy,
+            "entropy": dream.entropy.mean(),
             "return": returns.mean(),
             "spread": self.spread.width,
             "reward": dream.reward.mean(),
@@ -128,11 +130,15 @@ class ActorCriticLearner:
         seed = int(torch.randint(2**31, ()))
         noise_NHK = self.model.noise(rows, horizon, seed)
         noise_HNA = torch.randn(horizon, rows, width, device=noise_NHK.device)
-        state, states, codes = starts, [starts], []
+        state, states, codes, said_of_codes = starts, [starts], [], []
         with torch.set_grad_enabled(self.through):
             for h in range(horizon):
-                choice = actor(self.model.features(state).detach())
+                with torch.enable_grad():  # now, so that the actor need not look again afterwards
+                    choice = actor(self.model.features(state).detach())
                 codes.append(choice.sample(noise_HNA[h]))
+                with torch.enable_grad():
+                    entropy = actor.entropy(choice, codes[-1])
+                    said_of_codes.append((choice.loss(codes[-1]), entropy))
                 state = self.model.imagine(state, actor.action(codes[-1]), noise_NHK[:, h])
                 states.append(state)
             stacked = stack_states(states, 0)
@@ -143,7 +149,9 @@ class ActorCriticLearner:
             drawn = torch.stack(codes)
             reward = self._reward(said["reward"][1:], features[:-1], drawn)
         going_on = said.get("continue", torch.ones_like(said["reward"]))
-        return Dream(features, drawn, reward, self.config.discount * going_on)
+        surprise, entropy = (torch.stack(x) for x in zip(*said_of_codes, strict=True))
+        going_on = self.config.discount * going_on
+        return Dream(features, drawn, surprise, entropy, reward, going_on)
 
     def _reward(self, predicted: Tensor, features: Tensor, codes: Tensor) -> Tensor:
         """What the model promises, and what it does not know (Sekar et al. 2020)."""
@@ -153,20 +161,15 @@ class ActorCriticLearner:
         bonus = self.ensemble.disagreement(features, flat)
         return (1 - self.config.explore) * predicted + self.config.explore * bonus
 
-    def _actor_loss(
-        self, dream: Dream, returns: Tensor, value: Tensor, weight: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _actor_loss(self, dream: Dream, returns: Tensor, value: Tensor, weight: Tensor) -> Tensor:
         """Minus what was gained, in units of the returns' spread, and minus the entropy."""
-        choice = self.networks.actor(dream.features[:-1].detach())
         scale = self.spread.update(returns.detach())
-        entropy = self.networks.actor.entropy(choice, dream.codes)
         if self.through:
             gain = returns / scale
         else:
             advantage = ((returns - value[:-1]) / scale).detach()
-            gain = advantage * -choice.loss(dream.codes)
-        loss = -(weight * (gain + self.config.entropy * entropy)).mean()
-        return loss, entropy.mean()
+            gain = advantage * -dream.surprise
+        return -(weight * (gain + self.config.entropy * dream.entropy)).mean()
 
     def _critic_loss(
         self, said: TwoHot, features: Tensor, returns: Tensor, weight: Tensor

@@ -66,7 +66,7 @@ def test_categorical_draws_are_one_hot_and_distributed():
     latent = CategoricalLatent(2, 3, unimix=0.0)
     probs = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
     parameters = probs.log().flatten().expand(100_000, 6)
-    draws = latent.draw(parameters, torch.randn(100_000, 6)).unflatten(-1, (2, 3))
+    draws = latent.draw(parameters, torch.randn(100_000, 2)).unflatten(-1, (2, 3))
     torch.testing.assert_close(draws.sum(-1), torch.ones(100_000, 2))
     torch.testing.assert_close(draws.amax(-1), torch.ones(100_000, 2))
     torch.testing.assert_close(draws.mean(0), probs, atol=0.01, rtol=0)
@@ -74,11 +74,29 @@ def test_categorical_draws_are_one_hot_and_distributed():
     assert mode.argmax(-1).tolist() == [[0, 2]]
 
 
+@pytest.mark.parametrize("unimix", [0.0, 0.01])
+def test_categorical_draws_have_one_class_however_unlikely_the_noise(unimix):
+    latent = CategoricalLatent(4, 32, unimix)
+    parameters = 20 * torch.randn(2_000, latent.parameters)
+    ends = torch.tensor([-40.0, -6.0, 6.0, 40.0]).expand(2_000, 4)
+    for noise in (ends, torch.randn(2_000, 4)):
+        draws = latent.draw(parameters, noise).unflatten(-1, (4, 32))
+        assert torch.equal(draws.sum(-1), torch.ones(2_000, 4))
+        assert torch.equal(draws.amax(-1), torch.ones(2_000, 4))
+
+
+def test_categorical_draws_are_the_same_with_and_without_a_gradient():
+    latent = CategoricalLatent(8, 16, unimix=0.01)
+    parameters, noise = torch.randn(50, latent.parameters), torch.randn(50, latent.chance)
+    with_gradient = latent.draw(parameters.clone().requires_grad_(), noise)
+    assert torch.equal(with_gradient.detach(), latent.draw(parameters, noise))
+
+
 def test_categorical_gradients_pass_straight_through():
     latent = CategoricalLatent(1, 3, unimix=0.0)
     weights = torch.tensor([1.0, 2.0, 4.0])
     parameters = torch.randn(3).requires_grad_()
-    (latent.draw(parameters, torch.randn(3)) * weights).sum().backward()
+    (latent.draw(parameters, torch.randn(1)) * weights).sum().backward()
     plain = parameters.detach().clone().requires_grad_()
     (plain.softmax(-1) * weights).sum().backward()
     torch.testing.assert_close(parameters.grad, plain.grad)

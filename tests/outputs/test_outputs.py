@@ -15,7 +15,6 @@ from foreworld.outputs import (
     gumbel_from_normal,
     symexp,
     symlog,
-    two_hot,
 )
 
 
@@ -101,6 +100,12 @@ def test_gumbels_from_normals_are_gumbels():
     assert gumbel_from_normal(torch.tensor([-40.0, 0.0, 40.0])).isfinite().all()
 
 
+def two_hot(x, edges):
+    """Weights [..., bins] on the two neighbours of x whose average it is (clipped)."""
+    x = x.clamp(edges[0], edges[-1]).unsqueeze(-1)
+    return (1 - (x - edges).abs() / (edges[1] - edges[0])).clamp(min=0)
+
+
 @pytest.mark.parametrize("bins", [255, 256])
 def test_the_mean_of_two_hot_is_what_went_in(bins):
     edges = torch.linspace(-20, 20, bins)
@@ -123,6 +128,18 @@ def test_two_hot_heads_learn_the_mean(bins):
     torch.testing.assert_close(sure.mean, target, rtol=0.02, atol=0.01)
     wrong = TwoHot(noise(5, bins))
     assert (sure.loss(target) < wrong.loss(target)).all() and wrong.loss(target).shape == (5,)
+
+
+@pytest.mark.parametrize("bins", [2, 255, 256])
+def test_two_hot_loss_is_the_cross_entropy_with_all_weights(bins):
+    head = TwoHot(noise(7, bins).requires_grad_())
+    target = torch.tensor([-1e30, -40.0, -0.3, 0.0, 0.7, 500.0, 1e30])
+    weights = two_hot(symlog(target), torch.linspace(-20, 20, bins))
+    expected = -(weights * head.logits.log_softmax(-1)).sum(-1)
+    torch.testing.assert_close(head.loss(target), expected, atol=1e-4, rtol=1e-4)
+    (gradient,) = torch.autograd.grad(head.loss(target).sum(), head.logits)
+    (expected,) = torch.autograd.grad(expected.sum(), head.logits)
+    torch.testing.assert_close(gradient, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_tail_makes_far_misses_count_linearly():

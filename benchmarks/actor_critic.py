@@ -50,8 +50,11 @@ TASKS = {
     ),
     # Actions are held for 8 of dm_control's steps: 3,750 decisions are 30,000 steps.
     "swingup": Task(
-        ("dm_control/cartpole-swingup-v0", *LEARN, "--frame-skip", "8", "--train", "length=16",
-         "batch_size=16", "--steps", "1600"), 750.0,
+        ("dm_control/cartpole-swingup-v0", "--frame-skip", "8", "--preset", "control",
+         "--set", "imagine_last=4", "--learner", "actor_critic", "--learner-set", "horizon=10",
+         "discount=0.99", "lr=1e-3", "entropy=1e-2", "--train", "length=8", "batch_size=32",
+         "--threads", "1", "--prefill", "500", "--num-envs", "1", "--train-ratio", "64",
+         "--steps", "800"), 750.0,
     ),
 }  # fmt: skip
 

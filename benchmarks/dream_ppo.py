@@ -29,8 +29,7 @@ from foreworld.sessions import ImaginedVectorEnv, StoreStarts
 from foreworld.training.threads import keep_memory, set_threads
 
 RESULT = Path(__file__).parent / "results" / "dream_ppo.json"
-# Dreams outlast the time in which a balanced cart rolls off its track: in dreams of 50 steps PPO
-# learns to balance and never that rolling ends badly. Half begin as the world does.
+# Of 200 steps, so that dreams can reach the ends of the track; half begin as the world does.
 DREAMS, HORIZON, FIRST, STEPS = 64, 200, 0.5, 100_000
 SETTINGS = {"n_steps": 32, "batch_size": 256, "n_epochs": 10, "gamma": 0.98, "gae_lambda": 0.9}
 LEARNING_RATE, CLIP = 1e-3, 0.2  # at first; both fall linearly to zero

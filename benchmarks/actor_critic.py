@@ -50,10 +50,14 @@ TASKS = {
          "optimiser.final=1", "--steps", "1500"),
         500.0,
     ),
-    # Actions are held for 8 of dm_control's steps: 3,750 decisions are 30,000 steps.
+    # Actions are held for 8 of dm_control's steps: 3,750 decisions are 30,000 steps, of which
+    # training collects 375 + 1,600 * 256 / 128 = 3,575 and at most one round of 125 more.
     "swingup": Task(
-        ("dm_control/cartpole-swingup-v0", *LEARN, "--frame-skip", "8", "--train", "length=16",
-         "batch_size=16", "--steps", "1600"), 750.0,
+        ("dm_control/cartpole-swingup-v0", "--frame-skip", "8", "--preset", "control",
+         "--set", "imagine_last=4", "--learner", "actor_critic", "--learner-set", "horizon=10",
+         "discount=0.99", "lr=1e-3", "entropy=1e-2", "--train", "length=8", "batch_size=32",
+         "--threads", "1", "--prefill", "375", "--num-envs", "1", "--train-ratio", "128",
+         "--steps", "1600"), 750.0,
     ),
 }  # fmt: skip
 

@@ -29,9 +29,10 @@ from foreworld.sessions import ImaginedVectorEnv, StoreStarts
 from foreworld.training.threads import keep_memory, set_threads
 
 RESULT = Path(__file__).parent / "results" / "dream_ppo.json"
-DREAMS, HORIZON, STEPS = 64, 50, 300_000
-SETTINGS = {"n_steps": 32, "batch_size": 256, "n_epochs": 4, "gamma": 0.99, "ent_coef": 0.005,
-            "learning_rate": 1e-3}  # fmt: skip
+# Of 200 steps, so that dreams can reach the ends of the track; half begin as the world does.
+DREAMS, HORIZON, FIRST, STEPS = 64, 200, 0.5, 100_000
+SETTINGS = {"n_steps": 32, "batch_size": 256, "n_epochs": 10, "gamma": 0.98, "gae_lambda": 0.9}
+LEARNING_RATE, CLIP = 1e-3, 0.2  # at first; both fall linearly to zero
 
 
 class Dreams(VecEnv):
@@ -92,10 +93,13 @@ class Acting:
 def measure(run: Run, store: EpisodeStore, seed: int, episodes: int) -> dict[str, Any]:
     """Train in dreams, then act in the world."""
     began = time.process_time()
-    starts = StoreStarts(run.model, store, store.split()[0], context=8)
+    starts = StoreStarts(run.model, store, store.split()[0], context=8, first=FIRST)
     env = ImaginedVectorEnv(run.model, DREAMS, starts, HORIZON)
     env.reset(seed=seed)
-    ppo = PPO("MlpPolicy", Dreams(env), seed=seed, device="cpu", **SETTINGS)
+    ppo = PPO(
+        "MlpPolicy", Dreams(env), lambda left: LEARNING_RATE * left,
+        clip_range=lambda left: CLIP * left, seed=seed, device="cpu", **SETTINGS,
+    )  # fmt: skip
     ppo.learn(STEPS)
     cpu_s = time.process_time() - began
     [key] = env.keys or []
@@ -131,7 +135,8 @@ def main() -> None:
         {
             "world": run.document["world"],
             "model": {"run": args.run.name, "updates": run.step, "steps_seen": store.num_steps},
-            "ppo": SETTINGS | {"dreams": DREAMS, "horizon": HORIZON, "steps": STEPS},
+            "ppo": SETTINGS | {"learning_rate": LEARNING_RATE, "clip_range": CLIP},
+            "dreams": {"num": DREAMS, "horizon": HORIZON, "first": FIRST, "steps": STEPS},
             "seeds": seeds,
             "baselines": baselines,
             "provenance": provenance(),

@@ -38,21 +38,21 @@ class StoreStarts:
     """States after real steps of stored episodes, every step as likely as any other.
 
     ids: the episodes to begin in (None: all). context: real steps observed up to the start, fewer
-    where the episode has not had as many. first: begin where episodes begin.
+    where the episode has not had as many. first: share of dreams that begin where episodes begin.
     """
 
     model: WorldModel
     store: EpisodeStore
     ids: Sequence[int] | np.ndarray | None = None
     context: int = 1
-    first: bool = False
+    first: float = 0.0
 
     @torch.no_grad()
     def __call__(self, num: int, rng: np.random.Generator) -> State:
         ids = np.asarray(self.store.ids if self.ids is None else self.ids)
         lengths = self.store.lengths[ids - self.store.table.first_id] - 1  # nothing follows an end
         chosen = rng.choice(len(ids), num, p=lengths / lengths.sum())
-        ends = np.ones(num, int) if self.first else rng.integers(lengths[chosen]) + 1
+        ends = np.where(rng.random(num) < self.first, 1, rng.integers(lengths[chosen]) + 1)
         state = self.model.initial(num)
         for back in reversed(range(min(self.context, int(ends.max())))):
             rows = np.maximum(ends - 1 - back, 0)

@@ -149,6 +149,7 @@ def test_starts_are_what_was_observed(pendulum):
     state = starts(6, np.random.default_rng(0))
     rng = np.random.default_rng(0)
     rng.choice(1, 6, p=[1.0])
+    rng.random(6)  # who begins where episodes begin: none of these
     ends = rng.integers([len(store[2]) - 1] * 6) + 1
     keys = ("vector", "action", "is_first")
     for row, end in enumerate(ends):
@@ -158,8 +159,19 @@ def test_starts_are_what_was_observed(pendulum):
         alone = model.observe(model.initial(1), batch)
         torch.testing.assert_close(model.features(state)[row], model.features(alone)[0])
         assert torch.equal(state.action[row], alone.action[0])
-    first = StoreStarts(model, store, first=True)(50, np.random.default_rng(0))
-    assert len(torch.unique(first.deter, dim=0)) <= len(store)
+
+
+def test_a_share_of_dreams_begins_where_episodes_begin(pendulum):
+    model, store = pendulum
+
+    def stochs(share):
+        return StoreStarts(model, store, first=share)(200, np.random.default_rng(0)).stoch
+
+    firsts = torch.unique(stochs(1.0), dim=0)
+    assert len(firsts) <= len(store)
+    for share, low, high in ((0.0, 0.0, 0.15), (0.5, 0.35, 0.65), (1.0, 1.0, 1.0)):
+        apart = (stochs(share)[:, None] - firsts).abs().amax(-1).amin(1)
+        assert low <= (apart < 1e-4).float().mean() <= high, share
 
 
 def test_a_model_without_reward_is_refused(toy):

@@ -32,7 +32,7 @@ from foreworld.training.threads import keep_memory
 from foreworld.vocab import WorldModel
 
 PLANNER = Cem(horizon=5, num_candidates=300, iterations=30, num_elites=30)
-DECISIONS, STEPS, WINDOWS = 5, 100, 30
+DECISIONS, STEPS, WINDOWS = 3, 100, 30
 RESULT = Path(__file__).parent / "results" / "planning_speed.json"
 
 

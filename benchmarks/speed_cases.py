@@ -38,9 +38,9 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
                  "codec": _codec(256, 24, reward="two_hot")},
     },
     "jepa": {
-        "nano": {"look": 0.0, "window": 2, "latent": 32, "width": 64, "codec": _codec(128, 8)},
-        "small": {"look": 0.0, "window": 3, "latent": 64, "width": 128, "codec": _codec(128, 16)},
-        "base": {"look": 0.0, "window": 3, "latent": 192, "width": 256, "depth": 4,
+        "nano": {"window": 2, "latent": 32, "width": 64, "codec": _codec(128, 8)},
+        "small": {"window": 3, "latent": 64, "width": 128, "codec": _codec(128, 16)},
+        "base": {"window": 3, "latent": 192, "width": 256, "depth": 4,
                  "condition": 192, "codec": _codec(256, 24)},
     },
 }  # fmt: skip

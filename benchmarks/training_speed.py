@@ -53,7 +53,7 @@ class Steps:
         self.replay = Replay(invent_episodes(folder / "store", specs), None, BATCH, LENGTH)
         self.config = OptimiserConfig()
         self.optimiser = make_optimiser(self.model.parameters(), self.config)
-        self.phase = self.model.phases()[-1]
+        self.phase = max(self.model.phases(), key=lambda phase: phase.share)
 
     def step(self, watch: Stopwatch) -> None:
         watch.start()

@@ -57,7 +57,7 @@ def main() -> None:
         ours.append(own["step_cpu_s"])
     ratio = median(theirs) / median(ours)
     result = {
-        "what": f"processor seconds of a training step, {case} and {args.peer}, in turn",
+        "what": f"processor seconds of a step, {case} and {args.peer} in turn, one thread each",
         "ratio": round(ratio, 3),
         "ratio_of_each_round": [round(t / o, 3) for t, o in zip(theirs, ours, strict=True)],
         "theirs_cpu_s": theirs,

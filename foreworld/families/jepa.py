@@ -2,7 +2,7 @@
 
 LeWorldModel (arXiv 2603.19312) and PLDM (Sobal et al. 2025), one encoder without a twin::
 
-    z_t = project(encoder(o_t))                      observe: into the window
+    z_t = project(encoder(o_{t-F+1..t}))             observe: into the window
     z_{t+1} = predictor(z_{t-W+1..t}, a_{t-W+1..t})  imagine: so is what is predicted
     loss = |predicted z - z|^2, K steps ahead, and a regulariser against "everything is the same"
 
@@ -35,7 +35,8 @@ from foreworld.families.masked import MaskedFrames
 from foreworld.families.regularisers import REGULARISERS, diagnose_collapse
 from foreworld.families.scales import Scales, safe
 from foreworld.families.scoring import imagined_windows, score, some_instants
-from foreworld.families.windows import Predictor, counted, there, windows
+from foreworld.families.windows import Predictor, counted, newest_and_changes, there, windows
+from foreworld.nn.mlp import mlp
 from foreworld.vocab import (
     Batch,
     Diagnosis,
@@ -55,6 +56,8 @@ class JepaState(NamedTuple):
     embeds: Tensor  # [B, W, E] what was seen or predicted, newest last; zeros where nothing was
     moves: Tensor  # [B, W - 1, A] the actions between them
     seen: Tensor  # [B] how many of the W there are
+    glimpses: Tensor  # [B, F - 1, D] what the encoder said of the observations before
+    glimpsed: Tensor  # [B] how many of them, and the newest, there are: none was imagined
     context: Tensor  # [B, C] what was instructed
     action: Tensor  # [B, ...] the action chosen here, zeros until then
 
@@ -72,7 +75,7 @@ class Jepa(WorldModel):
         self.scales = Scales({**specs, "reward": SCALAR})
         self.encoder = Encoder(specs, c.codec)
         self.words = Words(specs, c.codec)
-        self.project = nn.Linear(c.codec.embed, c.latent)
+        self.project = _project(c)
         self.predictor = Predictor(c, action.width)
         self.regulariser = REGULARISERS[c.objective](c, action)
         hidden = self.encoder.transformers() if c.masked.share else {}
@@ -96,15 +99,20 @@ class Jepa(WorldModel):
             zeros(c.window, c.latent),
             zeros(c.window - 1, action.width),
             zeros().long(),
+            zeros(c.frames - 1, c.codec.embed),
+            zeros().long(),
             zeros(self.words.size),
             zero_action(action, batch_size, self.device),
         )
 
     def observe(self, state: JepaState, batch: Batch) -> JepaState:
         length = batch["is_first"].shape[1]
-        older = max(0, length - self.config.window)  # rows that have left the window again
+        # Rows that have left the window again, and are not part of its oldest embedding.
+        older = max(0, length - self.config.window - self.config.frames + 1)
         if older:
-            state = state._replace(seen=counted(state.seen, batch["is_first"][:, :older])[:, -1])
+            is_first = batch["is_first"][:, :older]
+            seen, glimpsed = (counted(n, is_first)[:, -1] for n in (state.seen, state.glimpsed))
+            state = state._replace(seen=seen, glimpsed=glimpsed)
         batch = {k: v[:, older:] for k, v in batch.items()}
         return map_state(lambda x: x[:, -1], self._scan(state, batch))
 
@@ -113,8 +121,15 @@ class Jepa(WorldModel):
         moves = torch.cat([state.moves, move.unsqueeze(1)], 1)
         coming = self.predictor(state.embeds, moves, state.seen)
         embeds = torch.cat([state.embeds[:, 1:], coming.unsqueeze(1)], 1)
-        seen = (state.seen + 1).clamp(max=self.config.window)
-        return JepaState(embeds, moves[:, 1:], seen, state.context, torch.zeros_like(state.action))
+        return JepaState(
+            embeds,
+            moves[:, 1:],
+            (state.seen + 1).clamp(max=self.config.window),
+            torch.zeros_like(state.glimpses),
+            torch.zeros_like(state.glimpsed),
+            state.context,
+            torch.zeros_like(state.action),
+        )
 
     def predict(
         self, state: JepaState, heads: Sequence[str] | None = None
@@ -128,9 +143,7 @@ class Jepa(WorldModel):
 
     def features(self, state: JepaState) -> Tensor:
         """The newest embedding, and how it changed from each to the next in the window."""
-        both = there(state.seen, self.config.window)[:, :-1, None]
-        changes = (state.embeds[:, 1:] - state.embeds[:, :-1]) * both
-        return torch.cat([state.embeds[:, -1], changes.flatten(1)], -1)
+        return newest_and_changes(state.embeds, state.seen)
 
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         return torch.zeros(batch_size, horizon, 0, device=self.device)
@@ -205,22 +218,35 @@ class Jepa(WorldModel):
 
     def _scan(self, state: JepaState, batch: Batch) -> JepaState:
         """The states [B, T] of all rows, in parallel over T."""
-        window, spec = self.config.window, self.specs["action"]
+        window, frames, spec = self.config.window, self.config.frames, self.specs["action"]
         flat = {k: batch[k].flatten(0, 1) for k in self.encoder.keys}
-        embed = self.project(self.encoder(self.scales(flat, self.encoder.keys)))
         lead = batch["is_first"].shape
+        glimpse = self.encoder(self.scales(flat, self.encoder.keys)).unflatten(0, lead)
+        glimpses = windows(torch.cat([state.glimpses, glimpse], 1), frames)
+        glimpsed = counted(state.glimpsed, batch["is_first"]).clamp(max=frames)
+        embed = self.project(newest_and_changes(glimpses, glimpsed))
         action = batch.get("action")
         if action is None:
             action = state.action.unsqueeze(1).expand(lead[0], lead[1], *spec.shape) * 0
         chosen = torch.cat([state.action.unsqueeze(1), action[:, :-1]], 1)  # led to each row
         moves = torch.cat([state.moves, action_vector(chosen, spec)], 1)
-        embeds = torch.cat([state.embeds, embed.unflatten(0, lead)], 1)
+        embeds = torch.cat([state.embeds, embed], 1)
         seen = counted(state.seen, batch["is_first"]).clamp(max=window)
         valid = there(seen, window).unsqueeze(-1)
         return JepaState(
             windows(embeds, window)[:, 1:] * valid,
             windows(moves, window - 1)[:, 1:] * valid[:, :, :-1],
             seen,
+            glimpses[:, :, 1:] * there(glimpsed, frames)[..., 1:, None],
+            glimpsed,
             self.words(batch),
             action,
         )
+
+
+def _project(config: JepaConfig) -> nn.Module:
+    """What was seen -> an embedding. Speed is no linear matter: frames meet in a hidden layer."""
+    c = config
+    if c.frames == 1:
+        return nn.Linear(c.codec.embed, c.latent)
+    return mlp(c.frames * c.codec.embed, c.latent, c.codec.hidden, 1)

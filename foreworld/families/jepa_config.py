@@ -20,6 +20,7 @@ class MaskedConfig:
 
 @dataclass(frozen=True)
 class JepaConfig:
+    frames: int = 1  # observations that make an embedding: 2 where one does not show how it moves
     window: int = 3  # embeddings that the predictor looks at, the newest included
     latent: int = 64  # numbers in an embedding
     width: int = 128  # of the predictor's tokens
@@ -43,7 +44,7 @@ class JepaConfig:
     codec: CodecConfig = field(default_factory=CodecConfig)  # encoders and heads
 
     def __post_init__(self) -> None:
-        for name in ("window", "overshoot", "overshoot_starts"):
+        for name in ("frames", "window", "overshoot", "overshoot_starts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
         if min(self.look, self.masked.share) < 0 or self.look + self.masked.share >= 1:
@@ -82,7 +83,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Laid over others, hidden patches first: in frames (I-JEPA), through windows (V-JEPA).
     "ijepa": {"masked": {"share": 0.4}, "codec": {"image": "patches"}},
     "vjepa": {"masked": {"share": 0.4, "masks": "tubes"}, "codec": {"image": "patches"}},
-    "debug": {"window": 2, "latent": 8, "width": 16, "depth": 1, "heads": 2, "condition": 8,
+    "debug": {"frames": 2, "window": 2, "latent": 8, "width": 16, "depth": 1, "heads": 2, "condition": 8,
               "overshoot": 3, "look": 0.3,
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
 }  # fmt: skip

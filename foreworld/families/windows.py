@@ -27,6 +27,16 @@ def windows(x: Tensor, length: int) -> Tensor:
     return x.unfold(1, length, 1).movedim(-1, 2)
 
 
+def newest_and_changes(x: Tensor, seen: Tensor) -> Tensor:
+    """[..., W, D], how many of the W there are [...] -> [..., W * D]: what is, and how it moved.
+
+    The newest, then the change from each to the next; 0 where either was not seen.
+    """
+    both = there(seen, x.shape[-2])[..., :-1, None]
+    changes = (x[..., 1:, :] - x[..., :-1, :]) * both
+    return torch.cat([x[..., -1, :], changes.flatten(-2)], -1)
+
+
 class Predictor(nn.Module):
     """Embeddings and the actions chosen in them -> the next embedding, as a change of the newest.
 

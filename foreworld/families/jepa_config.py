@@ -83,7 +83,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Laid over others, hidden patches first: in frames (I-JEPA), through windows (V-JEPA).
     "ijepa": {"masked": {"share": 0.4}, "codec": {"image": "patches"}},
     "vjepa": {"masked": {"share": 0.4, "masks": "tubes"}, "codec": {"image": "patches"}},
-    "debug": {"frames": 2, "window": 2, "latent": 8, "width": 16, "depth": 1, "heads": 2, "condition": 8,
-              "overshoot": 3, "look": 0.3,
+    "debug": {"frames": 2, "window": 2, "latent": 8, "width": 16, "depth": 1, "heads": 2,
+              "condition": 8, "overshoot": 3, "look": 0.3,
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
 }  # fmt: skip

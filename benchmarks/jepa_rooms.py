@@ -47,12 +47,12 @@ TASKS = {
     "collapse": rooms("fixed", "objective=lewm", "sigreg=0", steps=1000, episodes=50),
     "pendulum": Task(
         ("Pendulum-v1", "--pixels", *SMALL, "--frame-skip", "2", "--env", "max_episode_steps=40",
-         "--steps", "32000"),
+         "--policy", "wander", "--steps", "32000", "--num-envs", "16"),
         ("--family", "jepa", "--preset", "swing", "--train", "length=16", "batch_size=16",
          "--steps", "3000", "--threads", "1"),
         {
             "swing_up": ("--full", "--episodes", "20", "--env", "max_episode_steps=200",
-                         "--horizon", "14", "--candidates", "96", "--iterations", "3",
+                         "--horizon", "20", "--candidates", "96", "--iterations", "3",
                          "--action-block", "2", "--threads", "1")
         },
     ),

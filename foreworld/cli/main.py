@@ -52,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"unknown command {verb!r}; {hint}See: foreworld --help", 2)
     # Pictures are drawn off screen: otherwise SDL looks for one, and says when there is none.
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    # It would swallow a polite request to end: `kill` has to work on whoever draws with pygame.
+    os.environ.setdefault("SDL_NO_SIGNAL_HANDLERS", "1")
     try:
         return _run(verb, [word for word in rest if word != "--json"], "--json" in rest)
     except _UsageError as error:

@@ -1,6 +1,10 @@
 """`foreworld collect` writes stores that can be gone on with, whatever happened."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -42,6 +46,25 @@ def test_a_clock_that_ran_out_still_leaves_something_to_hold_out(tmp_path):
     with open_store(tmp_path / "s", look(world, "random"), world) as store:
         fill(store, world, "random", 10_000, 2, until_s=0.0, least=6)
         assert 6 <= len(store) <= 7 and len(store.split()[1]) > 0
+
+
+def test_whoever_draws_with_pygame_can_be_ended(tmp_path):
+    """SDL swallows the signal unless it is told not to, and collecting went on for ever."""
+    pytest.importorskip("pygame")
+    words = ["Pendulum-v1", "--pixels", "--image-size", "16", "--steps", "1000000"]
+    command = [sys.executable, "-m", "foreworld.cli.main", "collect", *words]
+    command += ["--out", str(tmp_path / "s")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        while b"collecting" not in process.stderr.read1():  # by then it has drawn
+            assert process.poll() is None
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(30) == -signal.SIGTERM
+        finally:
+            process.kill()
+    EpisodeStore.open(tmp_path / "s").close()
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class Informed(nn.Module):
 
 REGULARISERS = {"lewm": Gaussian, "pldm": Informed}
 
-LEAST_RANK, LEAST_DEVIATION, MOST_INDEX = 2.0, 0.05, 0.5
+LEAST_RANK, LEAST_DEVIATION, MOST_INDEX = 2.0, 0.05, 0.9
 
 
 def diagnose_collapse(embed: Tensor, slices: int | None) -> Diagnosis:

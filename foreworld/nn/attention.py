@@ -26,10 +26,14 @@ class Attention(nn.Module):
         self.project = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x: [B, T, width]; mask: bool, True where row i may look at j, as [B, 1, T or 1, T]."""
+    def forward(self, x: Tensor, mask: Tensor | None = None, newest: int | None = None) -> Tensor:
+        """x: [B, T, width] -> [B, T or newest, width]: all tokens look, or only the newest ones.
+
+        mask: bool, True where row i may look at j, as [B, 1, T or 1, T].
+        """
         parts = self.project(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = parts.unbind(0)  # each [B, heads, T, width / heads]
+        query = query[:, :, -(newest or 0) :]
         seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return self.out(seen.transpose(1, 2).flatten(2))
 
@@ -65,12 +69,25 @@ class ToldBlock(nn.Module):
         with torch.no_grad():  # at birth scales are 1, shifts and gates 0
             self.tell.bias.view(-1, 3, width).copy_(torch.tensor([1.0, 0.0, 0.0]).view(3, 1))
 
-    def forward(self, x: Tensor, condition: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x: [B, T, width], condition: [B, T, condition], mask: as in `Attention`."""
+    def forward(
+        self,
+        x: Tensor,
+        condition: Tensor,
+        mask: Tensor | None = None,
+        newest: int | None = None,
+    ) -> Tensor:
+        """x: [B, T, width] -> [B, T or newest, width]; mask and newest: as in `Attention`.
+
+        condition: [B, T, condition]
+        """
         told = self.tell(condition).split(x.shape[-1], -1)
+        few = slice(-(newest or 0), None)
+        old, x = x, x[:, few]
         if self.attention is not None:
-            x = torch.addcmul(x, told[5], self.attention(_told(x, told[3], told[4]), mask))
-        return torch.addcmul(x, told[2], self.mlp(_told(x, told[0], told[1])))
+            seen = self.attention(_told(old, told[3], told[4]), mask, newest)
+            x = torch.addcmul(x, told[5][:, few], seen)
+        scale, shift, gate = (part[:, few] for part in told[:3])
+        return torch.addcmul(x, gate, self.mlp(_told(x, scale, shift)))
 
 
 def _told(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

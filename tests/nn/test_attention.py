@@ -66,3 +66,15 @@ def test_tubes_hide_the_same_patches_in_all_frames():
         assert torch.equal(frames % 16, frames[:, :1] % 16 + torch.zeros_like(frames))
         assert torch.equal(frames // 16, torch.arange(3).view(1, 3, 1) + torch.zeros_like(frames))
     assert not set(masks.context[0].tolist()) & set(masks.targets[0].flatten().tolist())
+
+
+@pytest.mark.parametrize("attends", [True, False])
+def test_the_newest_alone_say_what_they_say_among_all(attends):
+    torch.manual_seed(0)
+    block = ToldBlock(8, 2, 4, attends=attends)
+    torch.nn.init.normal_(block.tell.weight)
+    x, condition = torch.randn(5, 3, 8), torch.randn(5, 3, 4)
+    mask = torch.ones(5, 1, 1, 3, dtype=torch.bool)
+    mask[0, ..., 0] = False
+    everyone, newest = block(x, condition, mask), block(x, condition, mask, newest=2)
+    assert newest.shape == (5, 2, 8) and torch.allclose(everyone[:, -2:], newest, atol=1e-5)

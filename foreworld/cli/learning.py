@@ -45,6 +45,7 @@ class Learning:
     policy: str | None = None  # who collects first; None: the episodes came from elsewhere
     prefill: int = 0  # steps collected before training
     train_ratio: float | None = None  # steps replayed for each one collected; None: none are
+    until: float | None = None  # mean return of the latest episodes at which training is over
     num_envs: int = 8
     learner: str | None = None  # of a policy in imagination, which then collects; None: plans do
     learner_config: dict[str, Any] = field(default_factory=dict)  # what differs from its default
@@ -105,12 +106,14 @@ def learn(
     torch.manual_seed(learning.seed)
     replay = Replay(store, lambda s: s.split()[0], loop.batch_size, loop.length, learning.seed)
     learner = make_learner(model, learning.learner, learning.learner_config)
-    grow = None
+    beside: dict[str, Any] = {}
     if learning.train_ratio and world:
-        grow = _collector(model, store, learning, world, learner).grow
+        collector = _collector(model, store, learning, world, learner)
+        beside = {"grow": collector.grow, "mastered": collector.mastered}
     with make_logger(log, path, config.flatten(config.to_dict(loop)), after=step) as logger:
+        keep = partial(save, path)
         trainer = Trainer(
-            model, replay, learning.budget, loop, logger, partial(save, path), grow, learner
+            model, replay, learning.budget, loop, logger, keep, learner=learner, **beside
         )
         if checkpoint:
             trainer.restore(checkpoint)
@@ -138,7 +141,16 @@ def _collector(
         return ExploringPolicy(planned, first(spec, seed), spec, seed=seed)
 
     steps = learning.loop.batch_size * learning.loop.length
-    return Collector(stream, store, play, next_seed, steps, learning.train_ratio, learning.prefill)
+    return Collector(
+        stream,
+        store,
+        play,
+        next_seed,
+        steps,
+        learning.train_ratio,
+        learning.prefill,
+        until=learning.until,
+    )
 
 
 def device_named(name: str) -> torch.device:

@@ -52,6 +52,7 @@ class Args:
     prefill: int = 20_000  # steps collected in a world before training
     policy: str | None = None  # who collects them; default: mixed on the tabletop, else random
     train_ratio: float | None = None  # go on collecting: steps replayed for each one collected
+    until: float | None = None  # end early, once the last 20 episodes collected return this much
     learner: str | None = None  # actor_critic: a policy learned in imagination, which collects
     learner_set: tuple[str, ...] = ()  # of the learner's config: horizon=15 entropy=1e-3
     num_envs: int = 8  # parallel worlds
@@ -139,6 +140,10 @@ def _learning(args: Args, policy: str | None) -> Learning:
 
     if policy is None and args.train_ratio is not None:
         raise ValueError("--train-ratio explores a world; this is a store: name the world instead")
+    if args.until is not None and args.train_ratio is None:
+        raise ValueError(
+            "--until waits for what is collected beside training: add --train-ratio 32"
+        )
     learning = Learning(
         override(LoopConfig(), args.train),
         args.steps,
@@ -147,6 +152,7 @@ def _learning(args: Args, policy: str | None) -> Learning:
         policy,
         args.prefill if policy else 0,
         args.train_ratio,
+        args.until,
         args.num_envs,
         args.learner,
         learner_overrides(args.learner, args.learner_set),

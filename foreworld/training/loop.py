@@ -97,6 +97,7 @@ class Trainer:
 
     grow: called with the number of updates before each draw, while the model is in eval mode; may
         return figures to be logged.
+    mastered: whether there is nothing left to learn, asked before each update.
     learner: learns beside the model in its last phase, from when there is something to imagine.
     """
 
@@ -110,9 +111,11 @@ class Trainer:
         save: Save,
         grow: Callable[[int], Mapping[str, float] | None] | None = None,
         learner: Learner | None = None,
+        mastered: Callable[[], bool] = lambda: False,
     ) -> None:
         self.model, self.replay, self.budget, self.config = model, replay, budget, config
         self.logger, self.save, self.grow, self.learner = logger, save, grow, learner
+        self.mastered = mastered
         self.phases = model.phases()
         shares = [phase.share for phase in self.phases]
         self._ends = [e / sum(shares) for e in accumulate(shares)]  # of phases, in shares spent
@@ -128,6 +131,7 @@ class Trainer:
     def train(self) -> bool:
         """Run every phase to the end of its share of the budget; False: somebody cut it short.
 
+        Once all is mastered there is nothing left to do, whatever the budget.
         Ctrl-C ends training after the update in progress. A checkpoint is written either way.
         Raises Diverged.
         """
@@ -136,7 +140,9 @@ class Trainer:
         started -= at.elapsed_s
         self.model.train()
         with noted_interrupts() as interrupted, progress_bar(self.budget) as show:
-            while (spent := self.budget.spent(at.updates, at.elapsed_s)) < 1 and not interrupted():
+            while (spent := self.budget.spent(at.updates, at.elapsed_s)) < 1:
+                if interrupted() or self.mastered():
+                    break
                 self._enter_phase(spent)
                 batch = self._batch()
                 with precision(self.model.device, self.config.precision):

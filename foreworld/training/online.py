@@ -15,6 +15,8 @@ from foreworld.episodes import EpisodeStore
 from foreworld.streams.collect import Stream, collect
 from foreworld.vocab import Policy
 
+MASTERED = 20  # episodes in a row, on average, before a world counts as mastered
+
 
 class Collector:
     """Keeps a store ahead of training: hand `grow` to the `Trainer`.
@@ -22,7 +24,8 @@ class Collector:
     play: makes the policy of a round from its seed. next_seed: of the next round; world i of the
     stream starts from it + i. steps_per_update: batch_size * length. train_ratio: steps replayed
     for each one collected. before: steps that were there before training.
-    capacity: steps kept in the store, the oldest episodes go first (None: all).
+    capacity: steps kept in the store, the oldest episodes go first (None: all). until: the mean
+    return of the last 20 episodes at which the world is mastered (None: it never is).
     Raises ValueError for a ratio that is not above zero.
     """
 
@@ -36,12 +39,13 @@ class Collector:
         train_ratio: float,
         before: int = 0,
         capacity: int | None = None,
+        until: float | None = None,
     ) -> None:
         if train_ratio <= 0:
             raise ValueError(f"--train-ratio {train_ratio}: above zero, or none to train offline")
         self.stream, self.store, self.play, self.next_seed = stream, store, play, next_seed
         self.steps_each = steps_per_update / train_ratio
-        self.before, self.capacity = before, capacity
+        self.before, self.capacity, self.until = before, capacity, until
         self.said: dict[str, float] = {}
 
     def grow(self, updates: int) -> dict[str, float]:
@@ -59,3 +63,14 @@ class Collector:
             if self.capacity is not None:
                 self.store.evict(self.capacity)
         return self.said
+
+    def mastered(self) -> bool:
+        """Whether the latest episodes returned what was wanted; they are no test, but training.
+
+        Those from before training do not count.
+        """
+        returns, lengths = self.store.returns[-MASTERED:], self.store.lengths[-MASTERED:]
+        since = self.store.total_steps - self.before
+        if self.until is None or len(returns) < MASTERED or lengths.sum() > since:
+            return False
+        return float(returns.mean()) >= self.until

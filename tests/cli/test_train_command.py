@@ -85,6 +85,16 @@ def test_a_world_is_collected_in_and_explored(tmp_path):
     assert load(run).world.env == "CartPole-v1"
 
 
+def test_training_ends_once_the_world_is_mastered(tmp_path, capsys):
+    run = tmp_path / "run"
+    words = ["CartPole-v1", "--run", run, "--steps", 500, "--prefill", 600, "--num-envs", 2]
+    words += [*SMALL, "--train-ratio", 1, "--until", 12]  # a pole left to chance stays up longer
+    assert train(*words) == 0
+    assert 0 < final(run).step < 50 and "foreworld imagine" in capsys.readouterr().out
+    assert train("--run", run, "--resume", "--threads", 1) == 0  # it is mastered still
+    assert final(run).step < 50
+
+
 def test_ctrl_c_saves(store, tmp_path):
     run = tmp_path / "run"
     command = [sys.executable, "-m", "foreworld.cli.main", "train", str(store), "--run", str(run)]
@@ -125,6 +135,7 @@ def test_a_model_that_breaks_is_one_line(store, tmp_path, capsys):
         (["STORE", "--steps", "5", "--preset", "dreamer"], "did you mean 'dreamer_v"),
         (["STORE", "--steps", "5", "--family", "rsm"], "did you mean 'rssm'?"),
         (["STORE", "--steps", "5", "--train-ratio", "4"], "name the world instead"),
+        (["CartPole-v1", "--steps", "5", "--until", "9"], "add --train-ratio"),
         (["--steps", "5"], "what to learn from?"),
         (["CartPol-v1", "--steps", "5"], "there is no directory CartPol-v1; as a world"),
         (["CartPole-v1", "--steps", "5", "--policy", "rndom"], "did you mean 'random'?"),

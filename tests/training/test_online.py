@@ -50,6 +50,18 @@ def test_steps_before_training_are_no_advance(explored):
     assert store.num_steps >= before + 40
 
 
+def test_a_world_is_mastered_by_twenty_episodes_on_average(explored):
+    store, make = explored
+    collector = make(until=10.0)  # a pole left to chance stays up for longer
+    assert not collector.mastered()
+    collector.grow(40)
+    assert 2 <= len(store) < 20 and not collector.mastered()
+    collector.grow(200)
+    assert len(store) >= 20 and collector.mastered()
+    assert not make(until=499.0).mastered() and not make().mastered()
+    assert not make(until=10.0, before=store.num_steps - 50).mastered()
+
+
 def test_a_break_changes_nothing(explored, tmp_path):
     store, make = explored
     whole = make()

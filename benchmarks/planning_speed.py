@@ -1,6 +1,7 @@
 """How long deciding takes: a CEM decision, imagining with pictures, and reading windows.
 
-python benchmarks/planning_speed.py
+python benchmarks/planning_speed.py                          or one decision, towards a goal:
+python benchmarks/planning_speed.py --decision jepa/base     (peers/compare.py asks for that)
     rssm/small: a decision 1.20 s   imagine and decode 800 steps/s
     windows of 16 x 64: vector 30 MB/s, pixels 900 MB/s
                                           written to benchmarks/results/planning_speed.json
@@ -12,6 +13,7 @@ state. Processor time, one thread; the load of the machine is written down.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 from statistics import median
@@ -25,11 +27,11 @@ from foreworld.catalog import FAMILIES
 from foreworld.disk import write_json
 from foreworld.evaluation import provenance
 from foreworld.planners.cem import Cem
-from foreworld.planners.objectives import RewardObjective
+from foreworld.planners.objectives import GoalObjective, RewardObjective
 from foreworld.replay import Replay
 from foreworld.run import build
 from foreworld.training.threads import keep_memory
-from foreworld.vocab import WorldModel
+from foreworld.vocab import Objective, WorldModel
 
 PLANNER = Cem(horizon=5, num_candidates=300, iterations=30, num_elites=30)
 DECISIONS, STEPS, WINDOWS = 3, 100, 30
@@ -41,12 +43,12 @@ def model_of(family: str, size: str, source: str) -> WorldModel:
     return model.requires_grad_(False).eval()
 
 
-def decisions(model: WorldModel) -> Stopwatch:
+def decisions(model: WorldModel, objective: Objective, number: int = DECISIONS) -> Stopwatch:
     """Each from the same state, without a plan to start from."""
-    state, objective = model.initial(1), RewardObjective()
+    state = model.initial(1)
     PLANNER(model, state, objective, seed=0)
     watch = Stopwatch()
-    for seed in range(DECISIONS):
+    for seed in range(number):
         PLANNER(model, state, objective, seed=seed)
         watch.lap("decision")
     return watch
@@ -81,7 +83,7 @@ def windows(source: str) -> dict[str, Any]:
 
 
 def measure(family: str, size: str) -> dict[str, Any]:
-    chosen = decisions(model_of(family, size, "vector")).cpu_s["decision"]
+    chosen = decisions(model_of(family, size, "vector"), RewardObjective()).cpu_s["decision"]
     looked = pictures(model_of(family, size, "pixels")).cpu_s["step"]
     return {
         "decision_cpu_s": round(median(chosen), 4),
@@ -91,12 +93,25 @@ def measure(family: str, size: str) -> dict[str, Any]:
     }
 
 
+def decision(case: str, number: int) -> None:
+    """Print one line of JSON: seconds of decisions that compare features with a goal's."""
+    model = model_of(*case.split("/"), "vector")
+    objective = GoalObjective(model.features(model.initial(1)))
+    cpu_s = decisions(model, objective, number).cpu_s["decision"]
+    print(json.dumps({"step_cpu_s": round(median(cpu_s), 5)}))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", nargs="+", default=["nano", "small", "base"])
+    parser.add_argument("--decision", metavar="FAMILY/SIZE", help="this alone, printed")
+    parser.add_argument("--steps", type=int, default=DECISIONS, help="decisions then")
     args = parser.parse_args()
     torch.set_num_threads(1)
     keep_memory()
+    if args.decision:
+        decision(args.decision, args.steps)
+        return
     load = os.getloadavg()[0]
     rows = {}
     for family in (f for f in SIZES if f in FAMILIES):

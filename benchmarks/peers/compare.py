@@ -1,8 +1,9 @@
-"""Our training step and a peer's, in turn on the same machine: how many times as fast is ours?
+"""What a peer does and what we do, in turn on the same machine: how many times as fast is ours?
 
-python benchmarks/peers/compare.py sheeprl --python peer/bin/python
+python benchmarks/peers/compare.py sheeprl --python peer/bin/python       a training step
     sheeprl 2.97 s, ours 1.90 s a step: 1.56 times as fast, n = 3 rounds
                                           written to benchmarks/results/peer_sheeprl.json
+python benchmarks/peers/compare.py swm --python peer/bin/python --steps 1       a CEM decision
 
 The peer lives in an environment of its own (its script says how to make one); without it the
 comparison is skipped. Every round runs one after the other, so that both meet the same weather.
@@ -23,8 +24,11 @@ from foreworld.disk import write_json
 from foreworld.evaluation import provenance
 
 HERE = Path(__file__).parent
-OURS = HERE.parent / "training_speed.py"
-PEERS = {"sheeprl": ("sheeprl_step.py", "rssm/base/vector/all")}  # script, our equal case
+# Their script; ours and what makes it the equal case.
+PEERS = {
+    "sheeprl": ("sheeprl_step.py", ("training_speed.py", "rssm/base/vector/all", "--print")),
+    "swm": ("swm_cem.py", ("planning_speed.py", "--decision", "jepa/base")),
+}
 
 
 def run(*command: str) -> dict[str, Any] | None:
@@ -44,20 +48,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3, help="in each round, after one to warm up")
     args = parser.parse_args()
-    script, case = PEERS[args.peer]
+    script, (own_script, *case) = PEERS[args.peer]
     theirs, ours, loads = [], [], []
     for _ in range(args.rounds):
         loads.append(os.getloadavg()[0])
         peer = run(args.python, str(HERE / script), "--steps", str(args.steps))
         if peer is None:
             sys.exit(f"skipped: {args.peer} does not run here; {script} says how to install it")
-        own = run(sys.executable, str(OURS), case, "--print", "--steps", str(args.steps))
+        ours_script = str(HERE.parent / own_script)
+        own = run(sys.executable, ours_script, *case, "--steps", str(args.steps))
         assert own is not None, "our own step does not run"
         theirs.append(median(peer["cpu_s"]))
         ours.append(own["step_cpu_s"])
     ratio = median(theirs) / median(ours)
     result = {
-        "what": f"processor seconds of a step, {case} and {args.peer} in turn, one thread each",
+        "what": f"processor seconds, {' '.join(case)} and {args.peer} in turn, one thread each",
         "ratio": round(ratio, 3),
         "ratio_of_each_round": [round(t / o, 3) for t, o in zip(theirs, ours, strict=True)],
         "theirs_cpu_s": theirs,

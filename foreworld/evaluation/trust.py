@@ -26,7 +26,6 @@ class Group:
     timed: bool = False  # read from a clock: another number every time
 
 
-
 GROUPS: dict[str, Group] = {
     "audit": Group("Protocol", "Whether the examination itself is sound; an alarm voids the rest."),
     "accuracy": Group("Accuracy by horizon", "What is foretold, beside guesses without thought."),

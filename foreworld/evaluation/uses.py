@@ -80,9 +80,7 @@ def judge_uses(readings: Readings) -> list[Verdict]:
     return [_judge(name, use, known, unsound) for name, use in USES.items()]
 
 
-def _judge(
-    name: str, use: Use, known: dict[str, Reading], unsound: Sequence[Reading]
-) -> Verdict:
+def _judge(name: str, use: Use, known: dict[str, Reading], unsound: Sequence[Reading]) -> Verdict:
     there = [known[n] for n in use.needs if n in known and known[n].value is not None]
     missing = tuple(n for n in use.needs if n not in {r.metric.name for r in there})
     if unsound:

@@ -60,10 +60,8 @@ def foretell_all(subject: Subject) -> Foretold:
     windows = held_out_windows(
         long or subject.held_out, p.context, p.horizon, p.per_episode, p.seed
     )
-    heads = [h for h in recorded_heads(subject.model, windows.batch)]
-    imagined = foretell(
-        subject.model, believe(subject.model, windows.seen), windows.actions, heads
-    )
+    heads = recorded_heads(subject.model, windows.batch)
+    imagined = foretell(subject.model, believe(subject.model, windows.seen), windows.actions, heads)
     errors = {h: _errors(kind_of(subject.model, h), windows, h, imagined[h]) for h in heads}
     return Foretold(windows, [of_episode(e) for e in long], imagined, errors)
 

@@ -70,6 +70,11 @@ class BranchingWorld:
     def snapshot(self) -> Snapshot:
         return snapshot(self._env)
 
+    @property
+    def simulator(self) -> gymnasium.Env:
+        """The environment without its wrappers."""
+        return self._env.unwrapped
+
     def close(self) -> None:
         self._stream.close()
 

@@ -26,14 +26,14 @@ MOVED = 1e-4  # of a deviation squared a number: where copying errs by less, not
 
 MOVING = ("copy_last", "action_blind", "scrambled", "teleporting", "drifting")
 _SAYS = "foretells {} better than copying what was last seen"
-VECTORS = Metric("accuracy.vectors", _SAYS.format("numbers"), "", 1.0, 0.0, 0.05, MOVING)
+VECTORS = Metric("accuracy.vectors", _SAYS.format("numbers"), "", 1.0, 0.0, 0.1, MOVING)
 IMAGES = Metric(
     "accuracy.images",
     _SAYS.format("pictures, where they change,"),
     "",
     1.0,
     0.0,
-    0.1,
+    0.2,
     ("copy_last", "scrambled", "teleporting"),
 )
 CLASSES = Metric("accuracy.classes", _SAYS.format("classes"), "", 1.0, 0.0, 0.05)

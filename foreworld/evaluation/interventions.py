@@ -239,7 +239,7 @@ def _locality(
         )
         touched = theirs.amax((1, 2)) > UNTOUCHED
         rows.append((touched, ours.square().mean((1, 2))))
-    touched_PN, ours_PN = (torch.stack(part).double().numpy() for part in zip(*rows, strict=True))
+    touched_PN, ours_PN = (torch.stack(part).numpy() for part in zip(*rows, strict=True))
     still = np.where(touched_PN, 0, ours_PN).sum(0), (~touched_PN).sum(0)
     moving = np.where(touched_PN, ours_PN, 0).sum(0), touched_PN.sum(0)
     if not still[1].any() or moving[0].sum() < STILL:

@@ -72,18 +72,18 @@ def bootstrap_skill(errors: np.ndarray, reference: np.ndarray, seed: int = 0) ->
 
 
 def bootstrap(
-    statistic: Callable[..., np.ndarray], columns: list[np.ndarray], seed: int = 0
+    statistic: Callable[..., np.ndarray], columns: Sequence[np.ndarray], seed: int = 0
 ) -> Interval:
-    """The percentile interval of a statistic of paired columns [E], resampled together.
+    """The percentile interval of a statistic of paired columns [E, ...], resampled together.
 
-    statistic: called with the columns, [..., E], and the `axis` of the episodes.
+    statistic: (*columns, axis) -> what the columns say, episodes on `axis`.
     """
     n = len(columns[0])
-    value = float(statistic(*columns, axis=-1)) if n else math.nan
+    value = float(statistic(*columns, axis=0)) if n else math.nan
     if n < 2:
         return Interval(value, math.nan, math.nan, n)
     drawn = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
-    resampled = statistic(*(column[drawn] for column in columns), axis=-1)
+    resampled = statistic(*(column[drawn] for column in columns), axis=1)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, (tail, 1 - tail))
     return Interval(value, float(low), float(high), n)

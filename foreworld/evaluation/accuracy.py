@@ -1,0 +1,233 @@
+"""How well the model foretells, step by step, next to what one can guess without a model.
+
+    skill(h) = 1 - error of the imagined row h / error of the guess    (1: perfect)
+
+Images count on pixels that truly changed, numbers in units of their own deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from foreworld.evaluation.ensemble_scores import kaplan_meier
+from foreworld.evaluation.guesses import guesses
+from foreworld.evaluation.intervals import Interval, bootstrap, bootstrap_mean, bootstrap_skill
+from foreworld.evaluation.metric import Metric, Reading, unavailable
+from foreworld.evaluation.rulers import Ruler, Sitting, sit
+from foreworld.evaluation.subject import Subject
+from foreworld.evaluation.windows import Windows, held_out_windows
+
+PER_EPISODE = 4  # training windows of each episode, for the nearest neighbour
+LOST = 3  # steps in a row no better than copying: the dream has failed
+MOVED = 1e-4  # of a deviation squared a number: where copying errs by less, nothing happened
+
+MOVING = ("copy_last", "action_blind", "scrambled", "teleporting", "drifting")
+_SAYS = "foretells {} better than copying what was last seen"
+VECTORS = Metric("accuracy.vectors", _SAYS.format("numbers"), "", 1.0, 0.0, 0.1, MOVING)
+IMAGES = Metric(
+    "accuracy.images",
+    _SAYS.format("pictures, where they change,"),
+    "",
+    1.0,
+    0.0,
+    0.2,
+    ("copy_last", "scrambled", "teleporting"),
+)
+CLASSES = Metric("accuracy.classes", _SAYS.format("classes"), "", 1.0, 0.0, 0.05)
+REWARD = Metric("accuracy.reward", _SAYS.format("reward"), "", 1.0, 0.0, 0.1, ("reward_hacked",))
+NEXT = Metric(
+    "accuracy.next",
+    "foretells the very next step better than copying",
+    "",
+    1.0,
+    0.0,
+    0.1,
+    ("copy_last", "action_blind", "off_by_one", "scrambled"),
+)
+GUESSES = Metric(
+    "accuracy.guesses",
+    "foretells better than the best guess without a model",
+    "",
+    1.0,
+    0.0,
+    0.1,
+    ("copy_last", "action_blind", "scrambled", "drifting"),
+)
+HORIZON = Metric(
+    "accuracy.horizon",
+    "steps until half the dreams are no better than copying, of those foretold",
+    "",
+    1.0,
+    0.0,
+    0.1,
+    ("copy_last",),
+)
+METRICS = (VECTORS, IMAGES, CLASSES, REWARD, NEXT, GUESSES, HORIZON)
+KINDS = {"vector": VECTORS, "image": IMAGES, "discrete": CLASSES}
+Errors = dict[str, np.ndarray]  # name of the model or a guess -> errors [E, H]
+
+
+def read(subject: Subject) -> list[Reading]:
+    """Skill by kind of head, against the best guess, and how long it lasts."""
+    try:
+        sitting = sit(subject)
+    except ValueError as error:
+        return unavailable(METRICS, str(error))
+    training, seed = _training(subject), subject.protocol.seed
+    imagined = sitting.imagine(sitting.windows.actions, list(sitting.rulers.values()))
+    errors = {h: _errors(sitting, r, imagined[h], training) for h, r in sitting.rulers.items()}
+    readings = [
+        _skill(metric, {h: errors[h] for h in _heads(sitting, metric)}, seed)
+        for metric in (*KINDS.values(), REWARD)
+    ]
+    chief = {r.head: errors[r.head] for r in sitting.chief}
+    readings.append(_next(chief, seed))
+    readings.append(_against_guesses(chief, seed))
+    readings.append(_horizon(sitting, imagined, subject))
+    return readings
+
+
+def _training(subject: Subject) -> Windows | None:
+    p = subject.protocol
+    try:
+        return held_out_windows(subject.training, p.context, p.horizon, PER_EPISODE, p.seed)
+    except ValueError:  # none, or all too short: then there is nothing to look for neighbours in
+        return None
+
+
+def _heads(sitting: Sitting, metric: Metric) -> list[str]:
+    if metric is REWARD:
+        return [h for h in sitting.rulers if h == "reward"]
+    return [h for h, r in sitting.rulers.items() if KINDS[r.kind] is metric and h != "reward"]
+
+
+def _errors(sitting: Sitting, ruler: Ruler, ours: Tensor, training: Windows | None) -> Errors:
+    every = {"model": ours, **guesses(ruler, sitting.windows, training)}
+    return {
+        name: sitting.by_episode(sitting.errors({ruler.head: guess}, [ruler]))
+        for name, guess in every.items()
+    }
+
+
+def _skill(metric: Metric, errors: dict[str, Errors], seed: int) -> Reading:
+    """Mean over the horizon of the skill of all heads of a kind against copying."""
+    if not errors:
+        return Reading(metric, reason="the model has no such head whose truth is recorded")
+    ours, copied = (sum(e[name] for e in errors.values()) for name in ("model", "copy"))
+    assert isinstance(ours, np.ndarray) and isinstance(copied, np.ndarray)
+    if not copied.any():
+        return Reading(metric, reason="nothing that it foretells changes within the horizon")
+    curves = {
+        head: {name: _curve(e["model"], reference, seed) for name, reference in e.items()}
+        for head, e in errors.items()
+    }
+    details = {
+        head: {
+            name: [i.to_json() for i in curve] for name, curve in rows.items() if name != "model"
+        }
+        for head, rows in curves.items()
+    }
+    return Reading(
+        metric,
+        mean_skill(ours, copied, seed),
+        curve=tuple(_curve(ours, copied, seed)),
+        details={"skill against": details},
+    )
+
+
+def mean_skill(ours: np.ndarray, reference: np.ndarray, seed: int) -> Interval:
+    """Mean over horizons of 1 - sum(ours) / sum(reference), of errors [E, H].
+
+    Horizons at which the reference never errs say nothing.
+    """
+    told = reference.any(0)
+
+    def statistic(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+        ratio = x.sum(axis) / np.maximum(y.sum(axis), np.finfo(float).tiny)
+        return 1 - ratio.mean(-1)
+
+    return bootstrap(statistic, [ours[:, told], reference[:, told]], seed)
+
+
+def _curve(ours: np.ndarray, reference: np.ndarray, seed: int) -> list[Interval]:
+    return [bootstrap_skill(x, y, seed) for x, y in zip(ours.T, reference.T, strict=True)]
+
+
+def _sum(errors: Sequence[Errors], name: str) -> np.ndarray:
+    return np.sum([e[name] for e in errors], 0)
+
+
+def _next(errors: dict[str, Errors], seed: int) -> Reading:
+    ours, copied = (_sum(list(errors.values()), name)[:, 0] for name in ("model", "copy"))
+    if not copied.any():
+        return Reading(NEXT, reason="nothing that it foretells changes from one step to the next")
+    return Reading(NEXT, bootstrap_skill(ours, copied, seed), details={"heads": list(errors)})
+
+
+def _against_guesses(errors: dict[str, Errors], seed: int) -> Reading:
+    """Against whichever guess errs least over the horizon."""
+    names = set.intersection(*(set(e) for e in errors.values())) - {"model"}
+    total = {name: _sum(list(errors.values()), name) for name in sorted(names)}
+    best = min(total, key=lambda name: float(total[name].sum()))
+    if not total[best].any():
+        return Reading(GUESSES, reason=f"the guess {best!r} makes no error: too easy a world")
+    ours = _sum(list(errors.values()), "model")
+    skills = {name: bootstrap_skill(ours.sum(1), e.sum(1), seed) for name, e in total.items()}
+    details = {"best": best, "skill against": {k: v.to_json() for k, v in skills.items()}}
+    return Reading(
+        GUESSES, skills[best], curve=tuple(_curve(ours, total[best], seed)), details=details
+    )
+
+
+def _horizon(sitting: Sitting, imagined: dict[str, Tensor], subject: Subject) -> Reading:
+    """The median of the Kaplan-Meier curve over windows, resampled by episodes."""
+    chief, windows = sitting.chief, sitting.windows
+    copies = {r.head: windows.last_seen(r.head).expand_as(imagined[r.head]) for r in chief}
+    ours, copied = (sitting.errors(guess, chief).numpy() for guess in (imagined, copies))
+    floor = MOVED * sum(int(r.live.sum()) for r in chief)
+    times, failed = failures(ours, copied, floor)
+    by_episode = [x.reshape(windows.episodes, -1) for x in (times, failed)]
+    horizon = windows.horizon
+
+    def median(times: np.ndarray, failed: np.ndarray, axis: int) -> np.ndarray:
+        rows = zip(times, failed, strict=True) if axis else [(times, failed)]
+        lasting = [trusted(kaplan_meier(t.ravel(), f.ravel(), horizon)) for t, f in rows]
+        return np.squeeze(np.array(lasting)) / horizon
+
+    value = bootstrap(median, by_episode, subject.protocol.seed)
+    survival = kaplan_meier(times, failed, horizon)
+    steps = trusted(survival)
+    alive_EH = (by_episode[0][..., None] > np.arange(horizon) + by_episode[1][..., None]).mean(1)
+    rate = subject.rate_hz
+    details = {
+        "steps": steps,
+        "at least": bool(steps == horizon),
+        "seconds": rate and steps / rate,
+        "survival": survival.tolist(),
+        "windows": len(times),
+    }
+    return Reading(HORIZON, value, curve=tuple(map(bootstrap_mean, alive_EH.T)), details=details)
+
+
+def failures(ours: np.ndarray, copied: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:
+    """When dreams fail, errors [M, H]: the first of `LOST` steps in a row no better than a copy.
+
+    Returns steps [M], the last one watched where it never failed, and whether it did [M]. Where
+    copying errs by less than `floor` nothing happened, and only an error larger than it is a loss.
+    """
+    lost = ours >= np.maximum(copied, floor)
+    horizon = lost.shape[1]
+    if horizon < LOST:
+        run = lost.all(1, keepdims=True)
+    else:
+        run = np.lib.stride_tricks.sliding_window_view(lost, LOST, axis=1).all(-1)
+    failed = run.any(1)
+    return np.where(failed, run.argmax(1) + 1, horizon), failed
+
+
+def trusted(survival: np.ndarray) -> int:
+    """Steps after which at least half the dreams live: the trust horizon."""
+    return int((survival >= 0.5).sum())

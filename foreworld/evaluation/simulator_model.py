@@ -58,7 +58,7 @@ class SimulatorModel(WorldModel):
                 f"the episodes hold {', '.join(sorted(specs))}; a simulator is worn as a model "
                 f"only where they hold {STATE!r} as well, as those of Bounce-v0 and Gallery-v0 do"
             )
-        self.world, self.config = world, SimulatorConfig()
+        self.world, self.given, self.config = world, specs, SimulatorConfig()
         self.specs = {**lasting(specs), STATE: replace(specs[STATE], observed=True, record=False)}
         shown = [k for k, s in world.specs.items() if k in specs and s.kind in ("image", "vector")]
         self.heads = (*sorted(k for k in shown if k not in (STATE, "action")), "reward", "continue")

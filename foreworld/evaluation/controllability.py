@@ -193,9 +193,7 @@ def _recovery(sitting: Sitting, own: dict[str, Tensor], seed: int) -> Reading:
         reason = f"a linear reader does not find actions in real steps (R² {readable:.2f})"
         return Reading(RECOVERY, reason=reason)
 
-    def statistic(
-        real: np.ndarray, dreamt: np.ndarray, size: np.ndarray, axis: int
-    ) -> np.ndarray:
+    def statistic(real: np.ndarray, dreamt: np.ndarray, size: np.ndarray, axis: int) -> np.ndarray:
         real, dreamt, size = (x.sum(axis) for x in (real, dreamt, size))
         return (size - dreamt) / np.maximum(size - real, READABLE / 2 * size)
 

@@ -24,6 +24,7 @@ from foreworld.vocab import Batch, Episode, Prediction
 from foreworld.worlds.bounce_physics import HALF
 from foreworld.worlds.bounce_state import STATE as PARTS
 
+HIDDEN = 0.02  # share of a thing that is seen: less is nothing
 RATE = 0.01  # of a step: how often it teleports, how far it drifts
 LAGS = (0, 3, 1, 7, 2, 5, 0, 6, 4, 8, 1, 9)  # in which order time passes for the scrambled one
 
@@ -153,6 +154,67 @@ class Optimistic(SimulatorModel):
             best = 0.0 if head == "reward" else 1.0
             return Mse(torch.full((len(sim),), best), 0)
         return super()._said(head, sim, seen)
+
+
+class Forgetful(SimulatorModel):
+    """What is hidden is gone, until it is seen again."""
+
+    def observe(self, state: Simulated, batch: Batch) -> Simulated:
+        return self._forget(super().observe(state, batch))
+
+    def imagine(self, state: Simulated, action: Tensor, noise: Tensor | None = None) -> Simulated:
+        return self._forget(super().imagine(state, action, noise))
+
+    def _forget(self, state: Simulated) -> Simulated:
+        sim = state.sim.numpy().copy()
+        seen = self.world.look(sim, ["visible"])["visible"] > HIDDEN
+        PARTS.write(sim, there=PARTS.read(sim, "there") * seen)
+        return state._replace(sim=torch.from_numpy(sim))
+
+
+class Hoarder(SimulatorModel):
+    """What was there once is there for ever, even if it was seen to be taken away."""
+
+    def observe(self, state: Simulated, batch: Batch) -> Simulated:
+        for t in range(batch["is_first"].shape[1]):
+            row = {k: v[:, t : t + 1] for k, v in batch.items()}
+            state = self._keep(state, super().observe(state, row), row["is_first"][:, 0].numpy())
+        return state
+
+    def _keep(self, old: Simulated, new: Simulated, first: np.ndarray) -> Simulated:
+        before, sim = old.sim.numpy(), new.sim.numpy().copy()
+        there = PARTS.read(sim, "there")
+        lost = (PARTS.read(before, "there") > there) & ~first[:, None]
+        kept = {
+            name: np.where(lost[..., None], PARTS.read(before, name), PARTS.read(sim, name))
+            for name in ("place", "rgb")
+        }
+        PARTS.write(sim, there=np.maximum(there, lost), **kept)
+        return new._replace(sim=torch.from_numpy(sim))
+
+
+class ColourBlind(SimulatorModel):
+    """Tells no thing from another by its colour: all are of their average."""
+
+    def observe(self, state: Simulated, batch: Batch) -> Simulated:
+        seen = super().observe(state, batch)
+        sim = seen.sim.numpy().copy()
+        PARTS.write(sim, rgb=PARTS.read(sim, "rgb").mean(1, keepdims=True))
+        return seen._replace(sim=torch.from_numpy(sim))
+
+
+def leaked_split(subject: Subject) -> Subject:
+    """Half of the held-out episodes were trained on, and a third of them begin solved."""
+    held_out = [_solved(e) if n % 3 == 0 else e for n, e in enumerate(subject.held_out)]
+    return replace(
+        subject, held_out=held_out, training=[*subject.training, *held_out[: len(held_out) // 2]]
+    )
+
+
+def _solved(episode: Episode) -> Episode:
+    success = episode["success"].copy()
+    success[0] = 1
+    return Episode({**episode.steps, "success": success})
 
 
 def _chance(sim: np.ndarray, stream: int) -> np.ndarray:

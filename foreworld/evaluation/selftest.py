@@ -66,9 +66,25 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "reward": ("accuracy.reward",),
     "audit": ("audit.",),
 }
-# In the order of COLUMNS; why some cells differ from what one would expect: docs/trust.md.
+# In the order of COLUMNS; why some cells are not what one would expect: docs/trust.md.
 EXPECTED: dict[str, str] = {
-    "perfect":         ". . . . . . . . . . . . . . . .",
+    #                  skill    actions  pushes    ranks     surprise  no-op     optimism  reward
+    #                     pictures  psnr   coverage   memory    drift     gain      ranking   audit
+    "perfect":         "  .   .   .   .   .    .    .    .    .    .    .    .    .    .    .   .",
+    "copy_last":       "  X   X   X   X   X    X    X    X    X    -    -    X    -    X    X   .",
+    "action_blind":    "  X   -   X   X   X    .    .    .    .    -    -    X    -    X    X   .",
+    "off_by_one":      "  X   -   X   X   X    -    -    .    .    -    .    X    .    .    -   X",
+    "scrambled":       "  X   X   X   X   X    -    -    X    X    -    -    X    .    -    X   .",
+    "over_confident":  "  .   .   .   .   .    X    X    .    .    .    .    .    .    .    .   .",
+    "under_confident": "  .   .   .   .   .    X    X    .    .    .    .    .    .    .    .   .",
+    "forgetful":       "  -   -   .   .   .    -    -    X    X    -    .    -    .    .    .   .",
+    "hoarder":         "  .   .   .   .   .    .    .    X    X    .    .    .    .    .    .   .",
+    "teleporting":     "  X   X   .   .   .    -    -    X    X    -    X    X    -    .    -   .",
+    "drifting":        "  X   -   .   .   .    -    -    -    -    X    X    X    .    .    -   .",
+    "reward_hacked":   "  .   .   .   .   .    -    .    .    .    .    .    X    X    X    X   .",
+    "optimistic":      "  .   .   .   .   X    -    .    .    .    .    .    X    X    X    X   .",
+    "colour_blind":    "  .   -   .   .   .    -    -    X    X    .    .    .    .    .    .   .",
+    "leaked_split":    "  .   .   .   .   .    .    .    .    .    .    .    .    .    .    .   X",
 }  # fmt: skip
 SPOILED: dict[str, type[SimulatorModel]] = {
     "perfect": SimulatorModel,
@@ -78,10 +94,14 @@ SPOILED: dict[str, type[SimulatorModel]] = {
     "scrambled": corruptions.ScrambledInTime,
     "over_confident": corruptions.OverConfident,
     "under_confident": corruptions.UnderConfident,
+    "forgetful": corruptions.Forgetful,
+    "hoarder": corruptions.Hoarder,
     "teleporting": corruptions.Teleporting,
     "drifting": corruptions.Drifting,
     "reward_hacked": corruptions.RewardHacked,
     "optimistic": corruptions.Optimistic,
+    "colour_blind": corruptions.ColourBlind,
+    "leaked_split": SimulatorModel,  # the fault is in the protocol
 }
 ROWS = tuple(SPOILED)
 
@@ -156,7 +176,8 @@ def spoil(row: str, subject: Subject) -> Subject:
     """The subject with its one fault."""
     assert isinstance(subject.model, SimulatorModel)
     model = SPOILED[row](subject.model.world, subject.model.given)
-    return replace(subject, model=model)
+    spoiled = replace(subject, model=model)
+    return corruptions.leaked_split(spoiled) if row == "leaked_split" else spoiled
 
 
 @lru_cache(maxsize=len(EXAMS))

@@ -2,7 +2,7 @@
 
     simulator ──▶ SimulatorModel ──▶ CopyLast, ActionBlind, OffByOne, … : one verb changed, no more
 
-An examination is worth as much as the faults it finds: `foreworld trust selftest` examines them all.
+An examination is worth the faults that it finds: `foreworld trust selftest` examines them all.
 Three of them are about things (who is hidden, who is gone, who is who) and need a world of them:
 one whose flat state has the parts `place`, `there` and `rgb`, as that of Bounce-v0.
 """
@@ -10,7 +10,7 @@ one whose flat state has the parts `place`, `there` and `rgb`, as that of Bounce
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np

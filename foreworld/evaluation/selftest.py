@@ -21,11 +21,12 @@ from foreworld.evaluation.simulator_model import SimulatorModel
 from foreworld.evaluation.subject import Protocol, Subject
 from foreworld.evaluation.trust import by_name, examine
 from foreworld.policies import RandomPolicy
-from foreworld.run import World, make_stream
+from foreworld.streams import GymStream
 from foreworld.streams.collect import collect
 from foreworld.streams.registry import find_spec, make_env
 from foreworld.worlds.bounce import BounceWorld
 
+WORLD = "foreworld/Bounce-v0"
 STEPS = 60  # of an episode
 SIZE = 32  # pixels
 OURS = ("image_size", "ends")  # options of `BounceWorld`, the others are of the environment
@@ -183,10 +184,9 @@ def spoil(row: str, subject: Subject) -> Subject:
 @lru_cache(maxsize=len(EXAMS))
 def sitting(exam: str, fast: bool = False, seed: int = 0) -> Subject:
     """The perfect model of an exam's world, and episodes of random play to examine it on."""
-    options = {"image_size": SIZE, **EXAMS[exam].options}
-    world = World("foreworld/Bounce-v0", {"max_steps": STEPS, **options}, image_size=None)
+    options = {"max_steps": STEPS, "image_size": SIZE, **EXAMS[exam].options}
     num = 12 if fast else 16
-    stream = make_stream(world, num, 0)
+    stream = _stream(options, num, seed)
     held_out, training = (
         list(collect(stream, RandomPolicy(stream.specs["action"], first), None, num, seed=first))
         for first in (HELD_OUT + seed, seed)
@@ -196,21 +196,23 @@ def sitting(exam: str, fast: bool = False, seed: int = 0) -> Subject:
         SimulatorModel(simulator, stream.specs),
         held_out,
         training,
-        partial(make_stream, world),
-        partial(_branching, world),
-        world=world,
+        partial(_stream, options),
+        partial(_branching, options),
         protocol=protocol(fast, seed),
     )
+
+
+def _stream(options: Mapping[str, Any], num_envs: int, seed: int) -> GymStream:
+    return GymStream(WORLD, num_envs, seed, image_size=None, env_kwargs=options)
+
+
+def _branching(options: Mapping[str, Any]) -> BranchingWorld:
+    return BranchingWorld(make_env(find_spec(WORLD), options), image_size=None)
 
 
 def protocol(fast: bool, seed: int) -> Protocol:
     few = {"per_episode": 2, "starts": 12, "episodes": 8, "stretch": 200}
     return Protocol(seed=HELD_OUT + seed, **few)
-
-
-def _branching(world: World) -> BranchingWorld:
-    env = make_env(find_spec(world.env), world.env_kwargs)
-    return BranchingWorld(env, image_size=world.image_size)
 
 
 def _cell(expected: str, names: tuple[str, ...], known: Mapping[str, Reading]) -> Cell:

@@ -26,7 +26,7 @@ from foreworld.worlds.bounce_state import STATE as PARTS
 
 HIDDEN = 0.02  # share of a thing that is seen: less is nothing
 RATE = 0.01  # of a step: how often it teleports, how far it drifts
-LAGS = (0, 3, 1, 7, 2, 5, 0, 6, 4, 8, 1, 9)  # in which order time passes for the scrambled one
+LAGS = (1, 0, 3, 1, 7, 2, 5, 0, 6, 4, 8, 2)  # in which order time passes for the scrambled one
 
 
 class CopyLast(SimulatorModel):

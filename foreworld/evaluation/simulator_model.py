@@ -19,7 +19,17 @@ from torch import Tensor
 
 from foreworld.errors import unknown
 from foreworld.outputs import Bernoulli, Mse
-from foreworld.vocab import Batch, Loss, Prediction, Spec, Specs, WorldModel, lasting, stack_states
+from foreworld.vocab import (
+    Batch,
+    Loss,
+    Prediction,
+    Spec,
+    Specs,
+    WorldModel,
+    lasting,
+    map_state,
+    stack_states,
+)
 
 if TYPE_CHECKING:
     from foreworld.worlds.functional import FunctionalWorld
@@ -123,8 +133,7 @@ class SimulatorModel(WorldModel):
             state = self.observe(state, {k: v[:, t : t + 1] for k, v in batch.items()})
             states.append(state)
         losses = {head: torch.stack([row[head] for row in rows], 1) for head in rows[0]}
-        flat = stack_states(states)
-        return Loss(losses, Simulated(*(leaf.flatten(0, 1) for leaf in flat)))
+        return Loss(losses, map_state(lambda x: x.flatten(0, 1), stack_states(states)))
 
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)

@@ -24,6 +24,7 @@ from foreworld.vocab import State, WorldModel
 
 SAME = 1e-4  # of a deviation: closer than rounding tells apart
 LEVELS = (0.5, 0.8, 0.95)
+APART = 4  # ranks of a window that count as independent: other numbers, other steps
 COARSE = 4  # pictures are judged as so many cells a side
 
 OVER = Metric(
@@ -32,7 +33,7 @@ OVER = Metric(
     "",
     0.0,
     1.0,
-    0.2,
+    0.1,
     ("copy_last", "over_confident"),
 )
 UNDER = Metric(
@@ -41,7 +42,7 @@ UNDER = Metric(
     "",
     0.0,
     1.0,
-    0.2,
+    0.1,
     ("under_confident",),
 )
 COVERAGE = Metric(
@@ -59,7 +60,7 @@ RANKS = Metric(
     "",
     0.0,
     1.0,
-    0.05,
+    0.01,
     ("copy_last", "over_confident", "under_confident"),
 )
 CRPS = Metric(
@@ -232,7 +233,7 @@ def _spread(claims: Claims) -> list[Reading]:
 
 
 def _ranks(claims: Claims) -> list[Reading]:
-    """Coverage from all ranks; evenness from one rank a window, for neighbours share their luck."""
+    """Coverage from all ranks; evenness from a few a window, for neighbours share their luck."""
     n, rng = len(claims.draws), np.random.default_rng(claims.seed)
     where = scores.ranks(claims.draws, claims.truth, rng, SAME)
     open_MHD = (np.abs(claims.draws - claims.truth) > SAME).any(0)
@@ -255,7 +256,7 @@ def _ranks(claims: Claims) -> list[Reading]:
         rates,
         claims.seed,
     )
-    picked = _one_a_window(where, open_MHD, rng)
+    picked = _few_a_window(where, open_MHD, rng)
     value, p_value = scores.unevenness(picked, n)
     histogram = np.bincount(where[open_MHD], minlength=n + 1) / open_MHD.sum()
     details = {"histogram": histogram.tolist(), "p": p_value, "ranks": len(picked)}
@@ -266,12 +267,13 @@ def _mean(x: np.ndarray) -> float | None:
     return None if np.isnan(x).all() else float(np.nanmean(x))
 
 
-def _one_a_window(where: np.ndarray, counted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One rank of each window that has any."""
-    flat, wanted = (x.reshape(len(x), -1) for x in (where, counted))
-    return np.array(
-        [r[rng.choice(np.flatnonzero(w))] for r, w in zip(flat, wanted, strict=True) if w.any()]
-    )
+def _few_a_window(where: np.ndarray, counted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A few ranks of each window: all of them would be far from independent."""
+    rows = []
+    for ranks, wanted in zip(*(x.reshape(len(x), -1) for x in (where, counted)), strict=True):
+        there = np.flatnonzero(wanted)
+        rows.append(ranks[rng.choice(there, min(APART, len(there)), replace=False)])
+    return np.concatenate(rows)
 
 
 def _crps(claims: Claims) -> Reading:
@@ -307,6 +309,8 @@ def _knowing(claims: Claims) -> Reading:
         for truth in (claims.truth, claims.draws[0])
     )
     spread, wrong, wanted = (x.mean((1, 2)) for x in (*error, claimed[1]))
+    if wanted.max() < SAME**2:
+        return Reading(KNOWING, reason="the model claims no uncertainty anywhere")
     gains = _gain(spread, wanted)
     if gains < 0.05:
         return Reading(KNOWING, reason="the model claims to be as uncertain everywhere")

@@ -86,9 +86,7 @@ def test_the_simulator_worn_as_a_model_is_perfect_in_use():
     subject = bounce()
     gain, ranks = planning_gain.read(subject), ranking.read(subject)
     assert not alarms([*gain, *ranks])
-    assert values(gain) == pytest.approx(
-        {"use.planning_gain": 1.0, "use.optimism": 0.0}, abs=0.001
-    )
+    assert values(gain) == pytest.approx({"use.planning_gain": 1.0, "use.optimism": 0.0}, abs=0.001)
     assert values(ranks)["use.ranking"] == 1.0 and values(ranks)["use.rank_violation"] == 0.0
     assert gain[0].details["reference"] == SIMULATOR and len(ranks[0].details["policies"]) == 10
     again = [r.to_json() for r in planning_gain.read(subject)]
@@ -178,7 +176,7 @@ def test_ten_graded_lists_of_actions():
     discrete = Spec((), "int64", "discrete", classes=(4,))
     lists = spoiled(discrete, np.full((3, 5), 3))
     assert len(lists) == 10 and (lists["opposite"] == 1).all()
-    assert all(0 <= a.min() and a.max() < 4 for a in lists.values())
+    assert all(a.min() >= 0 and a.max() < 4 for a in lists.values())
 
 
 def test_surprise_tells_strange_from_usual():

@@ -16,7 +16,7 @@ from foreworld.evaluation.ensemble_scores import kaplan_meier
 from foreworld.evaluation.guesses import guesses
 from foreworld.evaluation.intervals import Interval, bootstrap, bootstrap_mean, bootstrap_skill
 from foreworld.evaluation.metric import Metric, Reading, unavailable
-from foreworld.evaluation.rulers import Ruler, Sitting, sit
+from foreworld.evaluation.rulers import Ruler, Sitting, sit, things
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.windows import Windows, held_out_windows
 
@@ -38,13 +38,13 @@ IMAGES = Metric(
 )
 CLASSES = Metric("accuracy.classes", _SAYS.format("classes"), "", 1.0, 0.0, 0.05)
 REWARD = Metric("accuracy.reward", _SAYS.format("reward"), "", 1.0, 0.0, 0.1, ("reward_hacked",))
-NEXT = Metric(
-    "accuracy.next",
-    "foretells the very next step better than copying",
+THINGS = Metric(
+    "accuracy.things",
+    "foretells the thing that it foretells worst better than copying",
     "",
     1.0,
     0.0,
-    0.1,
+    0.15,
     ("copy_last", "action_blind", "off_by_one", "scrambled"),
 )
 GUESSES = Metric(
@@ -65,7 +65,7 @@ HORIZON = Metric(
     0.1,
     ("copy_last",),
 )
-METRICS = (VECTORS, IMAGES, CLASSES, REWARD, NEXT, GUESSES, HORIZON)
+METRICS = (VECTORS, IMAGES, CLASSES, REWARD, THINGS, GUESSES, HORIZON)
 KINDS = {"vector": VECTORS, "image": IMAGES, "discrete": CLASSES}
 Errors = dict[str, np.ndarray]  # name of the model or a guess -> errors [E, H]
 
@@ -79,15 +79,16 @@ def read(subject: Subject) -> list[Reading]:
     training, seed = _training(subject), subject.protocol.seed
     imagined = sitting.imagine(sitting.windows.actions, list(sitting.rulers.values()))
     errors = {h: _errors(sitting, r, imagined[h], training) for h, r in sitting.rulers.items()}
-    readings = [
-        _skill(metric, {h: errors[h] for h in _heads(sitting, metric)}, seed)
-        for metric in (*KINDS.values(), REWARD)
+    judged = {r.head: errors[r.head] for r in sitting.chief}
+    return [
+        *(
+            _skill(metric, {h: errors[h] for h in _heads(sitting, metric)}, set(judged), seed)
+            for metric in (*KINDS.values(), REWARD)
+        ),
+        _things(sitting, imagined, seed),
+        _against_guesses(judged, seed),
+        _horizon(sitting, imagined, subject),
     ]
-    chief = {r.head: errors[r.head] for r in sitting.chief}
-    readings.append(_next(chief, seed))
-    readings.append(_against_guesses(chief, seed))
-    readings.append(_horizon(sitting, imagined, subject))
-    return readings
 
 
 def _training(subject: Subject) -> Windows | None:
@@ -112,12 +113,14 @@ def _errors(sitting: Sitting, ruler: Ruler, ours: Tensor, training: Windows | No
     }
 
 
-def _skill(metric: Metric, errors: dict[str, Errors], seed: int) -> Reading:
-    """Mean over the horizon of the skill of all heads of a kind against copying."""
+def _skill(metric: Metric, errors: dict[str, Errors], judged: set[str], seed: int) -> Reading:
+    """Mean over the horizon of the skill against copying, of the heads of a kind that are judged
+    by, or of all of them; each has its curves in the details.
+    """
     if not errors:
         return Reading(metric, reason="the model has no such head whose truth is recorded")
-    ours, copied = (sum(e[name] for e in errors.values()) for name in ("model", "copy"))
-    assert isinstance(ours, np.ndarray) and isinstance(copied, np.ndarray)
+    counted = [errors[h] for h in errors if h in judged] or list(errors.values())
+    ours, copied = (_sum(counted, name) for name in ("model", "copy"))
     if not copied.any():
         return Reading(metric, reason="nothing that it foretells changes within the horizon")
     curves = {
@@ -160,11 +163,23 @@ def _sum(errors: Sequence[Errors], name: str) -> np.ndarray:
     return np.sum([e[name] for e in errors], 0)
 
 
-def _next(errors: dict[str, Errors], seed: int) -> Reading:
-    ours, copied = (_sum(list(errors.values()), name)[:, 0] for name in ("model", "copy"))
-    if not copied.any():
-        return Reading(NEXT, reason="nothing that it foretells changes from one step to the next")
-    return Reading(NEXT, bootstrap_skill(ours, copied, seed), details={"heads": list(errors)})
+def _things(sitting: Sitting, imagined: dict[str, Tensor], seed: int) -> Reading:
+    """Skill of each named thing; a thing among several hides in the average of all."""
+    skills = {}
+    for ruler in sitting.chief:
+        future, last = (f(ruler.head) for f in (sitting.windows.future, sitting.windows.last_seen))
+        for thing, numbers in things(sitting.model.specs[ruler.head]).items():
+            ours, copied = (
+                sitting.by_episode(ruler.scaled(x - future)[..., numbers].square().sum(-1))
+                for x in (imagined[ruler.head], last)
+            )
+            if copied.any():
+                skills[thing] = mean_skill(ours, copied, seed)
+    if not skills:
+        return Reading(THINGS, reason="no head names moving things, as in cup.x and cup.y")
+    worst = min(skills, key=lambda thing: skills[thing].value)
+    details = {"worst": worst, "skill": {k: v.to_json() for k, v in skills.items()}}
+    return Reading(THINGS, skills[worst], details=details)
 
 
 def _against_guesses(errors: dict[str, Errors], seed: int) -> Reading:
@@ -184,10 +199,10 @@ def _against_guesses(errors: dict[str, Errors], seed: int) -> Reading:
 
 def _horizon(sitting: Sitting, imagined: dict[str, Tensor], subject: Subject) -> Reading:
     """The median of the Kaplan-Meier curve over windows, resampled by episodes."""
-    chief, windows = sitting.chief, sitting.windows
-    copies = {r.head: windows.last_seen(r.head).expand_as(imagined[r.head]) for r in chief}
-    ours, copied = (sitting.errors(guess, chief).numpy() for guess in (imagined, copies))
-    floor = MOVED * sum(int(r.live.sum()) for r in chief)
+    judged, windows = sitting.chief, sitting.windows
+    copies = {r.head: windows.last_seen(r.head).expand_as(imagined[r.head]) for r in judged}
+    ours, copied = (sitting.errors(guess, judged).numpy() for guess in (imagined, copies))
+    floor = MOVED * sum(int(r.live.sum()) for r in judged)
     times, failed = failures(ours, copied, floor)
     by_episode = [x.reshape(windows.episodes, -1) for x in (times, failed)]
     horizon = windows.horizon

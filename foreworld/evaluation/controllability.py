@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foreworld.evaluation.intervals import Interval, bootstrap
+from foreworld.evaluation.intervals import bootstrap, bootstrap_mean
 from foreworld.evaluation.interventions import executed, imagined_branches
 from foreworld.evaluation.metric import Metric, Reading, unavailable
-from foreworld.evaluation.rulers import STILL, Ruler, Sitting, sit
+from foreworld.evaluation.rulers import STILL, Ruler, Sitting, chief, sit
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.systematic import systematic_error
 from foreworld.evaluation.windows import unit
@@ -26,6 +26,8 @@ NEAR = 5  # steps within which an action has to show; later the sum of them hide
 PSNR_AT = 4  # the step that Genie reports (Bruce et al. 2024)
 MOST_DB = 10.0  # a tenth of the error; beyond that pictures say nothing more
 READABLE = 0.2  # R² on real steps from which a reader of actions is one
+SAME = 1e-4  # of a deviation: numbers that differ by less are the same
+BLOW = 3.0  # times the median change: larger ones, as in a collision, tell a reader no more
 RIDGE = 1e-3  # of the variance
 LEAP = 1.5  # times the largest real step: what leaves no doubt
 LONG = 4  # horizons that nothing is done for
@@ -37,7 +39,7 @@ RESPONSE = Metric(
     "",
     1.0,
     0.0,
-    0.15,
+    0.3,
     LISTENS,
 )
 PSNR = Metric(
@@ -55,7 +57,7 @@ RECOVERY = Metric(
     "",
     1.0,
     0.0,
-    0.15,
+    0.2,
     LISTENS,
 )
 JUMPS = Metric(
@@ -73,7 +75,7 @@ DRIFT = Metric(
     "",
     0.0,
     1.0,
-    0.1,
+    0.05,
     ("drifting",),
 )
 METRICS = (RESPONSE, PSNR, RECOVERY, JUMPS, DRIFT)
@@ -97,44 +99,44 @@ def read(subject: Subject) -> list[Reading]:
 
 
 def _response(sitting: Sitting, own: dict[str, Tensor], seed: int) -> Reading:
-    """(error under strangers' actions - error under own) / |own dream - strangers' dream|².
+    """(error under strangers' actions - under own) / the larger one, where the two dreams differ.
 
-    1 where the dreams differ as the truths would: what errs under both alike (chance, a drift)
-    cancels. 0 where they do not differ, or differ at random.
+    1: right where the actions decide, 0: no difference, or one at random. Bounded for each window,
+    for a collision that is missed would outweigh all others; near steps only, for the sum of many
+    actions hides that they come one step late.
     """
-    windows, chief = sitting.windows, sitting.chief
+    windows, judged = sitting.windows, sitting.chief
     if windows.episodes < 2:
         return Reading(RESPONSE, reason="one episode has no strangers")
     near = min(NEAR, windows.horizon)
-    strange = sitting.imagine(windows.strangers_actions[:, :near], chief)
+    strange = sitting.imagine(windows.strangers_actions[:, :near], judged)
     own = {h: v[:, :near] for h, v in own.items()}
-    ours, theirs = (sitting.errors(guess, chief) for guess in (own, strange))
-    apart = torch.stack([r.errors(strange[r.head], own[r.head]) for r in chief]).sum(0)
-    if chief[0].kind == "image":  # errors count changed pixels only, and so must the response
-        apart = _apart_where_changed(sitting, own, strange)
-    columns = [sitting.by_episode(x) for x in (ours, theirs, apart)]
-    shuffled = columns[1].sum() / max(columns[0].sum(), STILL)
-    details = {"shuffled error / own error": float(min(shuffled, 1 / STILL)), "steps": near}
-    if columns[2].sum() < STILL * max(1.0, float(columns[1].sum())):
-        return Reading(RESPONSE, Interval(0.0, 0.0, 0.0, windows.episodes), details=details)
-
-    def statistic(ours: np.ndarray, theirs: np.ndarray, apart: np.ndarray, axis: int) -> np.ndarray:
-        gain, size = (theirs - ours).sum(axis), apart.sum(axis)
-        return (gain / np.maximum(size, 1e-12)).mean(-1)
-
-    value = bootstrap(statistic, columns, seed)
-    curve = tuple(
-        bootstrap(statistic, [c[:, h : h + 1] for c in columns], seed) for h in range(near)
+    ours, theirs = _where_apart(sitting, own, strange)
+    gain = (theirs - ours) / torch.maximum(theirs, ours).clamp(min=STILL)
+    gain_EH = sitting.by_episode(gain) / windows.per_episode
+    shuffled = float(theirs.sum() / ours.sum().clamp(min=STILL))
+    return Reading(
+        RESPONSE,
+        bootstrap(lambda x, axis: x.mean((axis, -1)), [gain_EH], seed),
+        curve=tuple(bootstrap_mean(column, seed) for column in gain_EH.T),
+        details={"shuffled error / own error": shuffled, "steps": near},
     )
-    return Reading(RESPONSE, value, curve=curve, details=details)
 
 
-def _apart_where_changed(
+def _where_apart(
     sitting: Sitting, own: dict[str, Tensor], strange: dict[str, Tensor]
-) -> Tensor:
-    future = {h: sitting.windows.future(h)[:, : v.shape[1]] for h, v in own.items()}
-    shifted = {h: future[h] + strange[h] - own[h] for h in own}
-    return sitting.errors(shifted, sitting.chief)
+) -> tuple[Tensor, Tensor]:
+    """Errors [M, H] of both dreams, of those numbers only that differ between them."""
+    ours, theirs = [], []
+    for ruler in sitting.chief:
+        mine, other = own[ruler.head], strange[ruler.head]
+        future = sitting.windows.future(ruler.head)[:, : mine.shape[1]]
+        apart = (mine - other).abs() > SAME * torch.where(
+            torch.isfinite(ruler.scale), ruler.scale, 1.0
+        )
+        ours.append(ruler.errors(mine, future, apart))
+        theirs.append(ruler.errors(other, future, apart))
+    return torch.stack(ours).sum(0), torch.stack(theirs).sum(0)
 
 
 def _psnr(sitting: Sitting, seed: int) -> Reading:
@@ -172,8 +174,8 @@ def _recovery(sitting: Sitting, own: dict[str, Tensor], seed: int) -> Reading:
     windows = sitting.windows
     if windows.horizon < 2:
         return Reading(RECOVERY, reason="it takes two imagined rows to see a step")
-    real = _steps(sitting.chief, {r.head: windows.future(r.head) for r in sitting.chief})
-    dreamt = _steps(sitting.chief, own)
+    truth = {r.head: windows.future(r.head) for r in sitting.chief}
+    real, dreamt = (_steps(sitting.chief, rows, truth) for rows in (truth, own))
     told = _numbers(sitting.model.specs["action"], windows.actions[:, 1:])
     told_ETA = told.unflatten(0, (windows.episodes, -1)).flatten(1, 2)
     half = windows.episodes // 2
@@ -210,12 +212,18 @@ def _numbers(spec: Spec, actions: Tensor) -> Tensor:
     return torch.cat(hot, -1).double()
 
 
-def _steps(rulers: list[Ruler], rows: dict[str, Tensor]) -> Tensor:
-    """What a reader sees of successive rows [M, H, ...]: the change and where it began."""
+def _steps(rulers: list[Ruler], rows: dict[str, Tensor], truth: dict[str, Tensor]) -> Tensor:
+    """What a reader sees of successive rows [M, H, ...]: where they are and how they change.
+
+    Changes are limited by what is usual in truth, for one collision outweighs a hundred actions.
+    """
     parts = []
     for ruler in rulers:
-        x = ruler.scaled(_coarse(ruler, rows[ruler.head])).double()
-        parts += [x[:, 1:] - x[:, :-1], x[:, :-1]]
+        x, real = (ruler.scaled(_coarse(ruler, r[ruler.head])).double() for r in (rows, truth))
+        change, usual = x[:, 1:] - x[:, :-1], (real[:, 1:] - real[:, :-1]).abs()
+        most = BLOW * usual.flatten(0, 1).median(0).values
+        most = torch.where(most > 0, most, torch.inf)
+        parts += [x[:, :-1], change.clamp(-most, most)]
     return torch.cat(parts, -1)
 
 
@@ -241,15 +249,15 @@ def _fit(x: Tensor, y: Tensor) -> Tensor:
 
 def _jumps(sitting: Sitting, seed: int) -> Reading:
     """Against the largest real step of each number; pictures: of the mean change."""
-    windows, chief = sitting.windows, sitting.chief
-    if chief[0].kind == "discrete":
+    windows, judged = sitting.windows, sitting.chief
+    if judged[0].kind == "discrete":
         return Reading(JUMPS, reason="classes have no size of a step")
     rows, steps = len(windows.actions), LONG * windows.horizon
     nothing = torch.from_numpy(NoopPolicy(sitting.model.specs["action"]).action)
     actions = nothing.expand(rows, steps, *nothing.shape)
-    dreams = sitting.imagine(actions, chief)
+    dreams = sitting.imagine(actions, judged)
     leaps = torch.zeros(rows, steps, dtype=torch.bool)
-    for ruler in chief:
+    for ruler in judged:
         real = _sizes(ruler, unit(windows.batch[ruler.head]))
         largest = real.flatten(0, 1).amax(0).clamp(min=1e-4)
         first = torch.cat([windows.last_seen(ruler.head), dreams[ruler.head]], 1)
@@ -275,12 +283,12 @@ def _drift(subject: Subject) -> Reading:
     except ValueError as error:
         return Reading(DRIFT, reason=str(error))
     imagined, rulers = imagined_branches(subject.model, branches)
-    chief = [r for r in rulers.values() if r.kind == "vector" and r.head != "reward"]
-    if not chief:
+    judged = chief(subject.model.specs, rulers)
+    if judged[0].kind != "vector":
         return Reading(DRIFT, reason="the model foretells no numbers")
     wrong = [
         r.scaled(imagined[r.head][:, -1] - branches.truth[r.head][:, -1])[..., r.live]
-        for r in chief
+        for r in judged
     ]
     errors = torch.cat(wrong, -1).double().numpy()
     curve = [systematic_error(errors[:, h], subject.protocol.seed) for h in range(errors.shape[1])]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
 from foreworld.evaluation.intervals import CONFIDENCE, Interval
 
@@ -63,27 +63,18 @@ def central(level: float, n: int) -> tuple[int, float]:
 def unevenness(where: np.ndarray, n: int) -> tuple[Interval, float]:
     """How far independent ranks [M] are from uniform, and the p-value of chi2.
 
-    0: uniform, 1: all in one bin; chi2 / (M n) without what chance adds, with the interval that
-    the noncentral chi2 distribution gives it.
+    0: uniform, 1: all in one bin; chi2 / (M n) without what chance adds, with an interval from
+    the noncentral chi2 distribution.
     """
     size = len(where)
     expected = size / (n + 1)
     chi2 = float(np.square(np.bincount(where, minlength=n + 1) - expected).sum() / expected)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = (_noncentrality(chi2, n, share) / (size * n) for share in (1 - tail, tail))
-    value = max(0.0, chi2 - n) / (size * n)
-    return Interval(value, low, max(value, high), size), float(stats.chi2.sf(chi2, n))
-
-
-def _noncentrality(chi2: float, df: int, share: float) -> float:
-    """The noncentrality under which `share` of values lie below `chi2`; 0 if even that is less."""
-    if stats.chi2.cdf(chi2, df) <= share:
-        return 0.0
-
-    def gap(x: float) -> float:
-        return float(stats.ncx2.cdf(chi2, df, x)) - share
-
-    return float(optimize.brentq(gap, 1e-9, 10 * chi2 + 100))  # pyright: ignore[reportArgumentType]
+    beyond = max(0.0, chi2 - n)
+    # A noncentral chi2 of n degrees has the variance 2 (n + 2 * noncentrality).
+    margin = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * np.sqrt(2 * (n + 2 * beyond))
+    low, high = max(0.0, beyond - margin), beyond + margin
+    value = Interval(*(float(x / (size * n)) for x in (beyond, low, high)), size)
+    return value, float(stats.chi2.sf(chi2, n))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Same snapshot, other actions: is what the model changes what truly changes, and nothing else?
 
-    snapshot ─┬─ a ─▶        error of the difference  |Δ imagined - Δ true|² / |Δ true|²
+    snapshot ─┬─ a ─▶        error of the difference between a and b
               ├─ b ─▶        locality                 things that no action touched stand still
               ├─ a backwards order                    the same actions in another order
               └─ nothing
@@ -20,16 +20,15 @@ from torch import Tensor
 from foreworld.evaluation.branches import Branches, BranchingWorld, branch
 from foreworld.evaluation.counterfactual import imagine_branches
 from foreworld.evaluation.imagination import changed
-from foreworld.evaluation.intervals import bootstrap
+from foreworld.evaluation.intervals import bootstrap, bootstrap_mean
 from foreworld.evaluation.metric import Metric, Reading, unavailable
-from foreworld.evaluation.rulers import STILL, Ruler, rulers_of
+from foreworld.evaluation.rulers import STILL, Ruler, chief, rulers_of, things
 from foreworld.evaluation.subject import Protocol, Subject
 from foreworld.evaluation.windows import unit
 from foreworld.policies import NoopPolicy, RandomPolicy
 from foreworld.vocab import Spec, WorldModel
 
 UNTOUCHED = 1e-3  # of its deviation: what actions move by less, they do not touch
-SMALL = 0.02  # of the difference that actions make: less is no effect of their order
 PAIRS = ((0, 1), (2, 3))  # of the sequences: a and b, and both backwards
 TURNED = ((0, 2), (1, 3))  # of the sequences: the same actions in another order
 
@@ -39,7 +38,7 @@ DIFFERENCE = Metric(
     "",
     0.0,
     1.0,
-    0.1,
+    0.25,
     ("copy_last", "action_blind", "off_by_one", "scrambled"),
 )
 REWARD = Metric(
@@ -48,7 +47,7 @@ REWARD = Metric(
     "",
     0.0,
     1.0,
-    0.15,
+    0.25,
     ("copy_last", "action_blind", "off_by_one", "scrambled", "optimistic"),
 )
 LOCALITY = Metric(
@@ -65,7 +64,7 @@ ORDER = Metric(
     "",
     0.0,
     1.0,
-    0.15,
+    0.25,
     ("copy_last", "action_blind", "off_by_one", "scrambled"),
 )
 METRICS = (DIFFERENCE, REWARD, LOCALITY, ORDER)
@@ -81,18 +80,17 @@ def read(subject: Subject) -> list[Reading]:
         return unavailable(METRICS, str(error))
     imagined, rulers = imagined_branches(subject.model, branches)
     seed = subject.protocol.seed
-    chief = [r for r in rulers.values() if r.kind == "vector" and r.head != "reward"]
-    chief = chief or [r for r in rulers.values() if r.kind == "image"]
+    judged = chief(subject.model.specs, rulers)
     rewards = [r for r in rulers.values() if r.head == "reward"]
-    if not chief:
+    if not judged:
         return unavailable(METRICS, "the model foretells neither numbers nor pictures")
     return [
-        _difference(DIFFERENCE, chief, imagined, branches, seed),
+        _difference(DIFFERENCE, judged, imagined, branches, seed),
         _difference(REWARD, rewards, imagined, branches, seed)
         if rewards
         else Reading(REWARD, reason="the model foretells no reward"),
-        _locality(subject.model, chief, imagined, branches, seed),
-        _order(chief, imagined, branches, seed),
+        _locality(subject.model, judged, imagined, branches, seed),
+        _difference(ORDER, judged, imagined, branches, seed, TURNED),
     ]
 
 
@@ -144,8 +142,8 @@ def _squares(
     imagined: Mapping[str, Tensor],
     branches: Branches,
     pairs: tuple[tuple[int, int], ...],
-) -> tuple[Tensor, Tensor]:
-    """|Δ imagined - Δ true|² and |Δ true|² summed over pairs and numbers, per start [N, H].
+) -> tuple[Tensor, Tensor, Tensor]:
+    """|Δ imagined - Δ true|², |Δ imagined|² and |Δ true|² over numbers and pairs: [N, H] each.
 
     Images: over pixels that one of the two courses truly changed.
     """
@@ -156,11 +154,13 @@ def _squares(
         moved = changed(theirs, unit(branches.seen[ruler.head][:, -1])[:, None, None])
         where = (moved[:, i] | moved[:, j]).flatten(0, 1)
     ours, theirs = ((x[:, i] - x[:, j]).flatten(0, 1) for x in (ours, theirs))
-    wrong = ruler.errors(ours, theirs, where)
-    size = ruler.errors(torch.zeros_like(theirs), theirs, where)
+    nothing = torch.zeros_like(theirs)
     both = runs[:, i] & runs[:, j]
-    wrong, size = ((x.unflatten(0, (-1, len(pairs))) * both).sum(1) for x in (wrong, size))
-    return wrong, size
+    wrong, mine, true = (
+        (ruler.errors(x, y, where).unflatten(0, (-1, len(pairs))) * both).sum(1)
+        for x, y in ((ours, theirs), (ours, nothing), (theirs, nothing))
+    )
+    return wrong, mine, true
 
 
 def running(branches: Branches) -> Tensor:
@@ -175,47 +175,23 @@ def _difference(
     imagined: Mapping[str, Tensor],
     branches: Branches,
     seed: int,
+    pairs: tuple[tuple[int, int], ...] = PAIRS,
 ) -> Reading:
-    squares = [_squares(r, imagined, branches, PAIRS) for r in rulers]
-    wrong, size = (torch.stack(part).sum(0).numpy() for part in zip(*squares, strict=True))
-    if size.sum() < STILL:
-        return Reading(metric, reason="no course of action makes a difference from these starts")
-    curve = tuple(
-        bootstrap(_ratio, [x, y], seed) for x, y in zip(wrong.T, size.T, strict=True) if y.any()
-    )
-    # Horizons count alike: the far ones are large, and hide what is wrong with the first step.
-    told = size.sum(0) > 0
+    """|Δ imagined - Δ true|² / (|Δ imagined|² + |Δ true|²), 0 ... 2, mean of starts and steps.
 
-    def statistic(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-        return _ratio(x, y, axis).mean(-1)
-
-    value = bootstrap(statistic, [wrong[:, told], size[:, told]], seed)
-    return Reading(metric, value, curve=curve, details={"starts": len(wrong)})
-
-
-def _ratio(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-    return x.sum(axis) / np.maximum(y.sum(axis), np.finfo(float).tiny)
-
-
-def _order(
-    rulers: list[Ruler], imagined: Mapping[str, Tensor], branches: Branches, seed: int
-) -> Reading:
-    """Of the state after the last action, where all of them have been taken."""
-    turned = [_squares(r, imagined, branches, TURNED) for r in rulers]
-    wrong, size = (torch.stack(part).sum(0)[:, -1].numpy() for part in zip(*turned, strict=True))
-    between = sum(float(_squares(r, imagined, branches, PAIRS)[1][:, -1].sum()) for r in rulers)
-    if size.sum() < SMALL * between or size.sum() < STILL:
-        return Reading(ORDER, reason="in this world the order of actions makes no difference")
-    return Reading(ORDER, bootstrap(_ratio, [wrong, size], seed))
-
-
-def things(spec: Spec) -> dict[str, list[int]]:
-    """Which numbers belong to which thing, from names such as "cup.x"; {} where none are named."""
-    found: dict[str, list[int]] = {}
-    for index, name in enumerate(spec.names or ()):
-        if "." in name:
-            found.setdefault(name.split(".")[0], []).append(index)
-    return found
+    1 where either is nothing, or both have nothing in common. Bounded for each start, for one
+    collision that is missed would outweigh all others.
+    """
+    parts = zip(*(_squares(r, imagined, branches, pairs) for r in rulers), strict=True)
+    wrong, ours, theirs = (torch.stack(part).sum(0).numpy() for part in parts)
+    told = theirs > STILL * theirs.max(initial=STILL)
+    share = np.divide(wrong, ours + theirs, out=np.full(wrong.shape, np.nan), where=told)
+    if not told.any():
+        return Reading(metric, reason="what is done makes no difference from these starts")
+    curve = tuple(bootstrap_mean(x[~np.isnan(x)], seed) for x in share.T if not np.isnan(x).all())
+    by_start = np.nanmean(share[told.any(1)], 1)
+    value = bootstrap_mean(by_start, seed)
+    return Reading(metric, value, curve=curve, details={"starts": len(by_start)})
 
 
 def _locality(

@@ -16,7 +16,7 @@ from torch import Tensor
 from foreworld.evaluation.imagination import changed, kind_of, recorded_heads
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.windows import Windows, believe, foretell, held_out_windows, unit
-from foreworld.vocab import Batch, State, WorldModel
+from foreworld.vocab import Batch, Spec, Specs, State, WorldModel
 
 STILL = 1e-6  # numbers that deviate by less do not vary
 
@@ -62,12 +62,7 @@ class Sitting:
 
     @property
     def chief(self) -> list[Ruler]:
-        """Those to judge motion by: vectors if there are any, else images, else all."""
-        for kind in ("vector", "image"):
-            found = [r for r in self.rulers.values() if r.kind == kind and r.head != "reward"]
-            if found:
-                return found
-        return list(self.rulers.values())
+        return chief(self.model.specs, self.rulers)
 
     def imagine(self, actions: Tensor, rulers: list[Ruler]) -> dict[str, Tensor]:
         """Means [M, H, ...] of the rulers' heads under actions [M, H, ...], without noise."""
@@ -96,6 +91,25 @@ def sit(subject: Subject, horizon: int | None = None) -> Sitting:
     windows = held_out_windows(subject.held_out, p.context, steps, p.per_episode, p.seed)
     state = believe(subject.model, windows.seen)
     return Sitting(subject.model, windows, state, rulers_of(subject.model, windows.batch))
+
+
+def chief(specs: Specs, rulers: Mapping[str, Ruler]) -> list[Ruler]:
+    """Those to judge motion by: where things are if a head names things ("cup.x"), else vectors,
+    else images, else all. Single numbers are flags and scores, and left out.
+    """
+    vectors = [r for r in rulers.values() if r.kind == "vector" and r.live.numel() > 1]
+    named = [r for r in vectors if things(specs[r.head])]
+    images = [r for r in rulers.values() if r.kind == "image"]
+    return named or vectors or images or list(rulers.values())
+
+
+def things(spec: Spec) -> dict[str, list[int]]:
+    """Which numbers belong to which thing, from names such as "cup.x"; {} where none are named."""
+    found: dict[str, list[int]] = {}
+    for index, name in enumerate(spec.names or ()):
+        if "." in name:
+            found.setdefault(name.split(".")[0], []).append(index)
+    return found
 
 
 def rulers_of(model: WorldModel, recorded: Batch) -> dict[str, Ruler]:

@@ -8,14 +8,12 @@ from foreworld.evaluation.intervals import Interval, bootstrap
 
 
 def systematic_error(errors: np.ndarray, seed: int = 0) -> Interval:
-    """Root mean square over numbers of the mean of errors [N, D] over N, without what chance adds.
+    """Root mean square over numbers of the median of errors [N, D] over N.
 
-    The mean of N random errors has a variance of their own / N; that much is taken away.
+    The median, because chance and chaos throw single dreams far off, to either side.
     """
 
     def statistic(x: np.ndarray, axis: int) -> np.ndarray:
-        n = x.shape[axis]
-        chance = x.var(axis, ddof=1) / n
-        return np.sqrt(np.maximum(np.square(x.mean(axis)) - chance, 0).mean(-1))
+        return np.sqrt(np.square(np.median(x, axis)).mean(-1))
 
     return bootstrap(statistic, [errors], seed)

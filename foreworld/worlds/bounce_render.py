@@ -103,7 +103,9 @@ def _screen(canvas: Array, state: Array, size: int) -> None:
     x, y, half_x, half_y = (screen[rows, k, None] for k in range(4))
     across = np.clip(0.5 + (half_x - np.abs(at - x)) * size, 0.0, 1.0)
     down = np.clip(0.5 + (half_y - np.abs(-at - y)) * size, 0.0, 1.0)
-    columns, lines = (np.flatnonzero(cover.any(0)) for cover in (across, down))
+    # From the first to the last that any world's screen touches: screens may stand far apart.
+    touched = (np.flatnonzero(cover.any(0)) for cover in (across, down))
+    columns, lines = (np.arange(t[0], t[-1] + 1) for t in touched)
     # Columns and channels as one axis: numpy is slow where the last one is short.
     across = np.repeat(across[:, columns], 3, 1).astype(np.float32)
     cover = down[:, lines, None].astype(np.float32) * across[:, None]

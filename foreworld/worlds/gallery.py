@@ -30,6 +30,7 @@ from foreworld.worlds.gallery_render import (
     FAR,
     Scene,
     depths,
+    nearest,
     normals,
     picture,
     scan,
@@ -201,10 +202,9 @@ def _sensor(state: Array) -> tuple[Array, Array, Array]:
 
 def _visible(drawn: Scene) -> Array:
     """Which share of the rays meets each thing first, float32 [N, things]."""
-    thing = np.isfinite(drawn.hits.depth[:, :, -1])
-    nearest = np.where(thing, drawn.ids[:, :, -1], 0)
-    ids = np.arange(4, 4 + len(THINGS))
-    return (nearest[..., None] == ids).mean(1).astype(np.float32)
+    k, met = nearest(drawn)
+    which = np.where(met, k, -1)[..., None] == np.arange(len(THINGS))
+    return which.mean(1).astype(np.float32)
 
 
 def _facts(state: Array) -> Array:

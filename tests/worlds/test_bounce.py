@@ -187,3 +187,10 @@ def test_the_expert_brings_its_ball_to_the_mark():
     reached = [bool(e["success"][-20:].all()) for e in episodes]
     assert np.mean([bool(e["success"].any()) for e in episodes]) >= 0.9
     assert np.mean(reached) >= 0.5, "and holds it there, unless others knock it away"
+
+
+def test_worlds_whose_screens_stand_far_apart_are_drawn_together():
+    left, right = (begin(1, screen=0.04, screen_x=x, noise=0) for x in (-0.24, 0.24))
+    together = WORLD.look(np.concatenate([left, right]), ["image"])["image"]
+    alone = [WORLD.look(state, ["image"])["image"][0] for state in (left, right)]
+    assert np.array_equal(together, np.stack(alone))

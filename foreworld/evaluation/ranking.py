@@ -144,7 +144,7 @@ def over_starts(measure: Agreement, imagined: np.ndarray, real: np.ndarray, seed
     """Agreement of the mean returns [E, P], with an interval over the starts."""
 
     def statistic(starts: np.ndarray, axis: int) -> np.ndarray:
-        return measure(imagined[starts].mean(axis - 1), real[starts].mean(axis - 1))
+        return measure(imagined[starts].mean(axis), real[starts].mean(axis))
 
     return bootstrap(statistic, [np.arange(len(real))], seed)
 

@@ -44,10 +44,13 @@ class Exam:
 # that ends at success is one where an action late, or a reward too many, costs.
 EXAMS = {
     "sure": Exam(
-        {}, ("audit", "accuracy", "controllability", "interventions", "long_dreams", "memory")
+        {"factors": {"balls": 2, "push": 3}},
+        ("audit", "accuracy", "controllability", "interventions", "long_dreams", "memory"),
     ),
     "chance": Exam({"factors": {"kick": 0.004}}, ("calibration",)),
-    "task": Exam({"ends": True}, ("planning_gain", "ranking")),
+    "task": Exam(
+        {"ends": True, "factors": {"push": 6, "friction": 0.4}}, ("planning_gain", "ranking")
+    ),
 }
 COLUMNS: dict[str, tuple[str, ...]] = {
     "skill": ("accuracy.vectors", "accuracy.next", "accuracy.guesses", "accuracy.horizon"),
@@ -185,7 +188,7 @@ def spoil(row: str, subject: Subject) -> Subject:
 def sitting(exam: str, fast: bool = False, seed: int = 0) -> Subject:
     """The perfect model of an exam's world, and episodes of random play to examine it on."""
     options = {"max_steps": STEPS, "image_size": SIZE, **EXAMS[exam].options}
-    num = 12 if fast else 16
+    num = 16 if fast else 32
     stream = _stream(options, num, seed)
     held_out, training = (
         list(collect(stream, RandomPolicy(stream.specs["action"], first), None, num, seed=first))
@@ -211,7 +214,7 @@ def _branching(options: Mapping[str, Any]) -> BranchingWorld:
 
 
 def protocol(fast: bool, seed: int) -> Protocol:
-    few = {"per_episode": 2, "starts": 12, "episodes": 8, "stretch": 200}
+    few = {"per_episode": 4, "starts": 16, "episodes": 8, "stretch": 200}
     return Protocol(seed=HELD_OUT + seed, **few)
 
 

@@ -20,7 +20,8 @@ from torch import Tensor
 from foreworld.evaluation.simulator_model import Simulated, SimulatorModel
 from foreworld.evaluation.subject import Subject
 from foreworld.outputs import Mse
-from foreworld.vocab import Batch, Episode, Prediction
+from foreworld.streams.collect import Stream
+from foreworld.vocab import Batch, Prediction, Step
 from foreworld.worlds.bounce_physics import HALF
 from foreworld.worlds.bounce_state import STATE as PARTS
 
@@ -204,17 +205,25 @@ class ColourBlind(SimulatorModel):
 
 
 def leaked_split(subject: Subject) -> Subject:
-    """Half of the held-out episodes were trained on, and a third of them begin solved."""
-    held_out = [_solved(e) if n % 3 == 0 else e for n, e in enumerate(subject.held_out)]
-    return replace(
-        subject, held_out=held_out, training=[*subject.training, *held_out[: len(held_out) // 2]]
-    )
+    """Half of the held-out episodes were trained on, and the worlds to act in begin solved."""
+    make, held_out = subject.make_stream, subject.held_out
+    leaked = [*subject.training, *held_out[: len(held_out) // 2]]
+    solved = None if make is None else lambda num, seed: SolvedAtStart(make(num, seed))
+    return replace(subject, training=leaked, make_stream=solved)
 
 
-def _solved(episode: Episode) -> Episode:
-    success = episode["success"].copy()
-    success[0] = 1
-    return Episode({**episode.steps, "success": success})
+class SolvedAtStart:
+    """A stream whose worlds say at once that they are solved."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream, self.specs, self.num_envs = stream, stream.specs, stream.num_envs
+
+    def reset(self, seed: int | None = None) -> Step:
+        first = self.stream.reset(seed)
+        return {**first, "success": np.ones_like(first["success"])}
+
+    def step(self, action: np.ndarray) -> Step:
+        return self.stream.step(action)
 
 
 def _chance(sim: np.ndarray, stream: int) -> np.ndarray:

@@ -45,7 +45,7 @@ USES: dict[str, Use] = {
     "play": Use(
         "Play",
         "people acting inside it",
-        ("controllability.response", "controllability.noop_drift", "long_dreams.alive"),
+        ("controllability.response", "controllability.noop_drift", "long_dreams.stability"),
     ),
     "data": Use(
         "Data generation",

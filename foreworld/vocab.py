@@ -73,7 +73,7 @@ class Spec:
         return sum(self.classes) if self.classes else int(np.prod(self.shape, dtype=int))
 
     def to_json(self) -> dict[str, Any]:
-        return {k: v for k, v in asdict(self).items() if v is not None}
+        return {k: v for k, v in asdict(self).items() if v is not None and (k != "record" or v)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:

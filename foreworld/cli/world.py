@@ -16,7 +16,8 @@ Words = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 TABLETOP = "foreworld/Tabletop-v0"
 ROOMS = "foreworld/Rooms-v0"
 BOUNCE = "foreworld/Bounce-v0"
-USUAL = {TABLETOP: "mixed", ROOMS: "wander", BOUNCE: "wander"}
+GALLERY = "foreworld/Gallery-v0"
+USUAL = {TABLETOP: "mixed", ROOMS: "wander", BOUNCE: "wander", GALLERY: "wander"}
 EXPERTS = (TABLETOP, ROOMS, BOUNCE)  # worlds that the scripted expert knows
 
 

@@ -48,7 +48,7 @@ class Effort:
     candidates: int = 64
     iterations: int = 2
     action_block: int = 1  # steps that one decision is held for
-    hold: int = 4  # steps done of a plan before the next one
+    hold: int = 6  # steps done of a plan before the next one
 
     @property
     def planner(self) -> Planner:
@@ -176,7 +176,7 @@ def play_policy(stage: Stage, policy: Policy) -> Played:
 
 def play_plans(stage: Stage, model: WorldModel, effort: Effort, judge: str) -> Played:
     """Plans inside the model, `effort.hold` steps of each; what it promised is kept beside."""
-    planning = _Planning(model, effort, judge, goals_of(stage.stream.specs), stage.seed)
+    planning = _Planning(model, effort, judge, stage)
     played = play(stage, planning)
     promised = None if planning.promised is None else planning.promised.cpu().numpy().astype(float)
     return Played(played.actions, played.rewards, played.seen, promised)
@@ -185,11 +185,11 @@ def play_plans(stage: Stage, model: WorldModel, effort: Effort, judge: str) -> P
 class _Planning:
     """What a model believes and intends while it plays."""
 
-    def __init__(
-        self, model: WorldModel, effort: Effort, judge: str, goals: dict[str, str], seed: int
-    ) -> None:
-        self.model, self.effort, self.judge, self.goals = model, effort, judge, goals
-        self.seed, self.folded, self.state, self.age = seed, 0, None, effort.hold
+    def __init__(self, model: WorldModel, effort: Effort, judge: str, stage: Stage) -> None:
+        self.model, self.effort, self.judge, self.seed = model, effort, judge, stage.seed
+        self.goals, self.left = goals_of(stage.stream.specs), stage.steps
+        self.state: State = model.initial(stage.episodes)
+        self.folded, self.age = 0, effort.hold
         self.plan: Tensor | None = None
         self.alive: Tensor | None = None
         self.promised: Tensor | None = None
@@ -201,18 +201,17 @@ class _Planning:
             self._think(rows)
         assert self.plan is not None
         action = self.plan[:, self.age]
-        self.age += 1
+        self.age, self.left = self.age + 1, self.left - 1
         self.state = self.state._replace(action=action)
         return action.cpu().numpy().astype(self.model.specs["action"].dtype)
 
     def _observe(self, rows: list[Step]) -> None:
-        fresh, first = rows[self.folded :], self.folded == 0
-        state: State = self.model.initial(len(rows[0]["is_first"])) if first else self.state
+        fresh = rows[self.folded :]
         batch = {
             k: v.to(self.model.device)
             for k, v in as_batch(fresh, self.model.specs["action"]).items()
         }
-        self.state, self.folded = self.model.observe(state, batch), len(rows)
+        self.state, self.folded = self.model.observe(self.state, batch), len(rows)
         ended = batch["is_last"].any(1)
         self.alive = ~ended if self.alive is None else self.alive & ~ended
 
@@ -223,7 +222,7 @@ class _Planning:
         )
         self.plan, self.age = plan.actions, 0
         if self.judge == "reward":
-            chosen = plan.actions[:, : self.effort.hold]
+            chosen = plan.actions[:, : min(self.effort.hold, self.left)]
             value = RewardObjective(bootstrap=False)
             foreseen = value(self.model, rollout(self.model, self.state, chosen), chosen)
             foreseen = foreseen * self.alive

@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 
 from foreworld.evaluation.branches import pushes
-from foreworld.evaluation.intervals import bootstrap
+from foreworld.evaluation.intervals import Interval, bootstrap
 from foreworld.evaluation.metric import Metric, Reading, unavailable
 from foreworld.evaluation.played import (
     FAR,
@@ -39,7 +38,7 @@ from foreworld.evaluation.windows import believe
 from foreworld.evaluation.yardstick import yardstick
 from foreworld.vocab import Spec, WorldModel, goals_of, repeat_state, rollout
 
-STEPS = 40  # of an episode that count
+STEPS = 30  # of an episode that count
 LEVELS = 7  # from the best known to chance
 FEWEST = 8  # policies that make an order
 
@@ -70,9 +69,19 @@ MMRV = Metric(
     tolerance=0.1,
     catches=("copy_last", "action_blind", "scrambled"),
 )
-METRICS = (SPEARMAN, PEARSON, MMRV)
+ERROR = Metric(
+    "use.return_error",
+    "how far imagined returns of graded policies are off, in (best - worst real return)",
+    "",
+    perfect=0.0,
+    blind=0.35,
+    tolerance=0.1,
+    catches=("copy_last", "action_blind", "reward_hacked", "optimistic"),
+)
+METRICS = (SPEARMAN, PEARSON, MMRV, ERROR)
 
-Means = Callable[[np.ndarray, np.ndarray], float]  # imagined and real returns [P] -> how they agree
+# Mean imagined and real returns [..., P] -> how they agree [...].
+Agreement = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Graded(NamedTuple):
@@ -121,51 +130,70 @@ def _compare(subject: Subject, stage: Stage, judge: str, graded: Graded) -> list
         "judge": judge,
         "steps": stage.steps,
     }
-    measures = ((SPEARMAN, spearman), (PEARSON, pearson), (MMRV, mmrv))
-    return [
+    measures = {SPEARMAN: spearman, PEARSON: pearson, MMRV: mmrv, ERROR: error}
+    readings = [
         Reading(metric, over_starts(measure, imagined, real, seed), details=details)
-        for metric, measure in measures
+        for metric, measure in measures.items()
     ]
+    if judge == "goal":
+        readings[-1] = Reading(ERROR, reason="nearness to a goal is no return")
+    return readings
 
 
-def over_starts(measure: Means, imagined: np.ndarray, real: np.ndarray, seed: int):
+def over_starts(measure: Agreement, imagined: np.ndarray, real: np.ndarray, seed: int) -> Interval:
     """Agreement of the mean returns [E, P], with an interval over the starts."""
 
     def statistic(starts: np.ndarray, axis: int) -> np.ndarray:
-        if starts.ndim == 1:
-            return np.array(measure(imagined[starts].mean(0), real[starts].mean(0)))
-        return np.array([measure(imagined[s].mean(0), real[s].mean(0)) for s in starts])
+        return measure(imagined[starts].mean(axis - 1), real[starts].mean(axis - 1))
 
     return bootstrap(statistic, [np.arange(len(real))], seed)
 
 
-def spearman(imagined: np.ndarray, real: np.ndarray) -> float:
+def spearman(imagined: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Pearson correlation of the ranks; equal returns share theirs."""
-    return pearson(rankdata(_rounded(imagined)), rankdata(_rounded(real)))
+    return pearson(_ranks(imagined), _ranks(real))
 
 
-def pearson(imagined: np.ndarray, real: np.ndarray) -> float:
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """How many are worse, less how many are better."""
+    return _order(values).sum(-1)
+
+
+def pearson(imagined: np.ndarray, real: np.ndarray) -> np.ndarray:
     """0 where either says that all policies are alike."""
-    x, y = (_rounded(v) - _rounded(v).mean() for v in (imagined, real))
-    size = np.sqrt((x**2).sum() * (y**2).sum())
-    return float((x * y).sum() / size) if size > 0 else 0.0
+    x, y = (v - v.mean(-1, keepdims=True) for v in (imagined, real))
+    size = np.sqrt((x**2).sum(-1) * (y**2).sum(-1))
+    alike = (_order(imagined) == 0).all((-1, -2)) | (_order(real) == 0).all((-1, -2))
+    return np.where(alike, 0.0, (x * y).sum(-1) / np.maximum(size, 1e-12))
 
 
-def mmrv(imagined: np.ndarray, real: np.ndarray) -> float:
+def mmrv(imagined: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Mean maximum rank violation (Li et al. 2024, SIMPLER), of the range of real returns.
 
     For each policy the most that the world tells it apart from one on the wrong side of it.
     """
-    real_first = np.sign(np.subtract.outer(_rounded(real), _rounded(real)))
-    ours_first = np.sign(np.subtract.outer(_rounded(imagined), _rounded(imagined)))
-    apart = np.abs(np.subtract.outer(real, real))
-    return float((apart * (real_first != ours_first)).max(1).mean() / max(np.ptp(real), 1e-12))
+    wrong = _order(imagined) != _order(real)
+    apart = np.abs(real[..., :, None] - real[..., None, :]) * wrong
+    return apart.max(-1).mean(-1) / _range(real)
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
-    """Differences that float arithmetic alone makes are none."""
-    scale = max(float(np.abs(values).max()), 1e-12)
-    return np.round(values / scale, 5) * scale
+def error(imagined: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Mean absolute difference, of the range of real returns."""
+    return np.abs(imagined - real).mean(-1) / _range(real)
+
+
+def _order(values: np.ndarray) -> np.ndarray:
+    """1 where policy i is better than j, -1 where worse [..., P, P].
+
+    Differences that float arithmetic alone makes are none.
+    """
+    difference = values[..., :, None] - values[..., None, :]
+    least = 1e-5 * np.abs(values).max(-1)[..., None, None]
+    return np.sign(difference) * (np.abs(difference) > least)
+
+
+def _range(values: np.ndarray) -> np.ndarray:
+    return np.maximum(np.ptp(values, -1), 1e-12)
 
 
 def grade(subject: Subject, stage: Stage, judge: str) -> Graded:

@@ -19,7 +19,17 @@ from torch import Tensor
 
 from foreworld.errors import unknown
 from foreworld.outputs import Bernoulli, Mse
-from foreworld.vocab import Batch, Loss, Prediction, Spec, Specs, WorldModel, lasting, stack_states
+from foreworld.vocab import (
+    Batch,
+    Loss,
+    Prediction,
+    Spec,
+    Specs,
+    WorldModel,
+    lasting,
+    map_state,
+    stack_states,
+)
 
 if TYPE_CHECKING:
     from foreworld.worlds.functional import FunctionalWorld
@@ -58,8 +68,8 @@ class SimulatorModel(WorldModel):
                 f"the episodes hold {', '.join(sorted(specs))}; a simulator is worn as a model "
                 f"only where they hold {STATE!r} as well, as those of Bounce-v0 and Gallery-v0 do"
             )
-        self.world, self.config = world, SimulatorConfig()
-        self.specs = {**lasting(specs), STATE: replace(specs[STATE], observed=True)}
+        self.world, self.given, self.config = world, specs, SimulatorConfig()
+        self.specs = {**lasting(specs), STATE: replace(specs[STATE], observed=True, record=False)}
         shown = [k for k, s in world.specs.items() if k in specs and s.kind in ("image", "vector")]
         self.heads = (*sorted(k for k in shown if k not in (STATE, "action")), "reward", "continue")
 
@@ -123,8 +133,7 @@ class SimulatorModel(WorldModel):
             state = self.observe(state, {k: v[:, t : t + 1] for k, v in batch.items()})
             states.append(state)
         losses = {head: torch.stack([row[head] for row in rows], 1) for head in rows[0]}
-        flat = stack_states(states)
-        return Loss(losses, Simulated(*(leaf.flatten(0, 1) for leaf in flat)))
+        return Loss(losses, map_state(lambda x: x.flatten(0, 1), stack_states(states)))
 
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)

@@ -117,6 +117,8 @@ def _curves(readings: Readings) -> list[Section]:
         for reading in group:
             if len(reading.curve) > 1:
                 blocks.append(page.plot(_curve(reading), reading.metric.says))
+    if not blocks:
+        return []
     lead = "Lines are means over episodes, bands 95 % intervals; dashed: perfect and blind."
     return [Section("Over the horizon", lead, [f'<div class="grid">{"".join(blocks)}</div>'])]
 

@@ -1,7 +1,7 @@
 """What a model can be used for: green, amber or red, by the one measurement that holds it back.
 
     use       needs these metrics ── grades (1 perfect … 0 blind) ──▶ the lowest one decides
-    planning  interventions.…, planning_gain.…                        until which step, and why
+    planning  use.planning_gain, counterfactuals.…                  until which step, and why
 
 green: surely grade .8 or better in everything needed. red: surely below .5 in something, or the
 protocol is unsound. amber: in between, or not known well enough to say.
@@ -35,22 +35,22 @@ USES: dict[str, Use] = {
     "planning": Use(
         "Planning",
         "choosing actions by imagining what they lead to",
-        ("planning_gain.gain", "interventions.difference", "planning_gain.optimism"),
+        ("use.planning_gain", "counterfactuals.difference", "use.optimism"),
     ),
     "ranking": Use(
         "Ranking policies",
         "telling which of several policies is better, without running them",
-        ("ranking.spearman", "ranking.mmrv"),
+        ("use.ranking", "use.rank_violation"),
     ),
     "play": Use(
         "Play",
         "people acting inside it",
-        ("controllability.shuffle", "long_dreams.stability", "memory.static"),
+        ("controllability.response", "controllability.noop_drift", "long_dreams.alive"),
     ),
     "data": Use(
         "Data generation",
         "learning from what it imagines",
-        ("accuracy.skill", "calibration.coverage", "calibration.spread"),
+        ("accuracy.guesses", "accuracy.horizon", "calibration.coverage"),
     ),
 }
 

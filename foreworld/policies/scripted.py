@@ -136,8 +136,8 @@ def _require(step: Step) -> None:
     if missing:
         raise ValueError(
             f"this world's steps have no {' and no '.join(missing)}: expert, noisy, play and mixed "
-            "know the tabletop only (expert: the rooms, too); for other worlds: --policy random, "
-            "wander or noop"
+            "know the tabletop only (expert: rooms and bounce, too); for other worlds: --policy "
+            "random, wander or noop"
         )
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from foreworld.worlds.bounce_physics import HALF
 from foreworld.worlds.bounce_state import MARK_RADIUS, STATE
 from foreworld.worlds.raster import Sprite, box_distance, empty_sprite, stamp
+from foreworld.worlds.sensor import sensed
 
 MARK = np.array((250.0, 214.0, 70.0), np.float32)
 WALL = 0.42  # of the floor's brightness
 CORE = 45.0  # grey of the core of your ball
 SHINE = 0.35  # how white the light on a ball is
-BANK = 1 << 16  # places in the bank of noise at which a picture may begin
 
 Array = np.ndarray
 
@@ -135,25 +135,3 @@ def _points() -> tuple[Array, Array]:
     x = np.concatenate([r * np.cos(angle) for r, angle in rings])
     y = np.concatenate([r * np.sin(angle) for r, angle in rings])
     return x, y
-
-
-@cache
-def _bank(length: int) -> Array:
-    """Noise to cut pictures' noise from: drawn once, always the same."""
-    return np.random.default_rng(0).standard_normal(BANK + length, np.float32)
-
-
-def sensed(canvas: Array, noise: Array, seed: Array, clock: Array) -> Array:
-    """What a noisy sensor makes of pictures [N, ...]: standard deviation `noise` [N], of 255.
-
-    The same for the same seed and clock, so that looking stays a function of the state.
-    """
-    rows = np.flatnonzero(noise > 0.0)
-    if not len(rows):
-        return canvas
-    length = canvas[0].size
-    start = (seed[rows] * 7919 + clock[rows] * 104729).astype(np.int64) % BANK
-    drawn = _bank(length)[start[:, None] + np.arange(length)].reshape(-1, *canvas.shape[1:])
-    noisy = canvas[rows] + noise[rows].astype(np.float32)[:, None, None, None] * drawn
-    canvas[rows] = np.clip(noisy + np.float32(0.5), 0, 255).astype(np.uint8)
-    return canvas

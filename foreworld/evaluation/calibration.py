@@ -138,7 +138,7 @@ def _ranks(claims: Claims) -> list[Reading]:
     """Coverage from all ranks; evenness from a few a window, for neighbours share their luck."""
     n, rng = len(claims.draws), np.random.default_rng(claims.seed)
     where = scores.ranks(claims.draws, claims.truth, rng, SAME)
-    open_MHD = (np.abs(claims.draws - claims.truth) > SAME).any(0)
+    open_MHD = np.asarray((np.abs(claims.draws - claims.truth) > SAME).max(0))
     rates, expected, curves = [], [], {}
     for level in LEVELS:
         k, share = scores.central(level, n)
@@ -258,15 +258,16 @@ def _reliability(
 ) -> Reading:
     """Expected calibration error of probabilities [M, H], and the Brier score in the details."""
     table = scores.reliability(claimed.ravel(), came.ravel())
-    columns = [x.reshape(episodes, -1).astype(float) for x in (claimed, came)]
+    p, y = (x.reshape(episodes, -1).astype(float) for x in (claimed, came))
+    place = np.minimum((p * scores.BINS).astype(int), scores.BINS - 1)
+    gaps_EB = np.stack([((p - y) * (place == b)).mean(1) for b in range(scores.BINS)], 1)
 
-    def error(claimed: np.ndarray, came: np.ndarray, axis: int) -> np.ndarray:
-        rows = zip(claimed, came, strict=True) if axis else [(claimed, came)]
-        return np.squeeze([scores.reliability(p.ravel(), y.ravel()).error for p, y in rows])
+    def error(gaps: np.ndarray, axis: int) -> np.ndarray:
+        return np.abs(gaps.mean(axis)).sum(-1)
 
     brier, base = np.square(claimed - came).mean(), came.mean() * (1 - came.mean())
     details = {"Brier": float(brier), "Brier of the base rate": float(base), "bins": vars(table)}
-    return Reading(metric, bootstrap(error, columns, seed), details=details)
+    return Reading(metric, bootstrap(error, [gaps_EB], seed), details=details)
 
 
 def _continue(sitting: Sitting, drawn: dict[str, Tensor], seed: int) -> Reading:

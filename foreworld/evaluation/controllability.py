@@ -145,7 +145,7 @@ def _psnr(sitting: Sitting, seed: int) -> Reading:
     if not images or windows.horizon < PSNR_AT:
         return Reading(PSNR, reason="the model foretells no pictures as far as that")
     try:
-        chance = random_actions(spec, *windows.actions[:, :PSNR_AT].shape[:2], seed)
+        chance = random_actions(spec, len(windows.actions), PSNR_AT, seed)
     except ValueError as error:
         return Reading(PSNR, reason=str(error))
     errors = []

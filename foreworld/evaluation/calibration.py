@@ -19,6 +19,7 @@ from foreworld.evaluation.rulers import STILL, Sitting, sit
 from foreworld.evaluation.subject import Subject
 
 LEVELS = (0.5, 0.8, 0.95)
+MOST = 10.0  # times what is claimed: more is as bad
 APART = 4  # ranks of a window that count as independent: other numbers, other steps
 
 OVER = Metric(
@@ -59,12 +60,12 @@ RANKS = Metric(
 )
 CRPS = Metric(
     "calibration.crps",
-    "fair CRPS of the draws beside that of futures of other windows",
+    "fair CRPS of the draws, of what it would be if one of them were the truth",
     "",
     1.0,
-    0.0,
-    0.2,
-    ("copy_last", "scrambled"),
+    3.0,
+    0.4,
+    ("copy_last", "over_confident"),
 )
 REWARD = Metric(
     "calibration.reward",
@@ -179,27 +180,30 @@ def _few_a_window(where: np.ndarray, counted: np.ndarray, rng: np.random.Generat
 
 
 def _crps(claims: Claims) -> Reading:
-    """1 - fair CRPS / that of an ensemble of what came in the windows of other episodes."""
-    each = len(claims.truth) // claims.episodes
-    others = [
-        np.roll(claims.truth, each * k, 0)
-        for k in range(1, min(claims.episodes, len(claims.draws) + 1))
-    ]
-    if len(others) < 2 or len(claims.draws) < 2:
-        return Reading(CRPS, reason="it takes two draws and three episodes")
-    ours, theirs = (
-        claims.by_episode(scores.fair_crps(draws, claims.truth))
-        for draws in (claims.draws, np.stack(others))
+    """By horizon too; against the ensemble of what came in other episodes in the details."""
+    each, n = len(claims.truth) // claims.episodes, len(claims.draws)
+    others = [np.roll(claims.truth, each * k, 0) for k in range(1, min(claims.episodes, n + 1))]
+    if len(others) < 2 or n < 3:
+        return Reading(CRPS, reason="it takes three draws and three episodes")
+    ours, claimed, strangers = (
+        np.maximum(claims.by_episode(scores.fair_crps(draws, truth)), SAME)
+        for draws, truth in (
+            (claims.draws[1:], claims.truth),
+            (claims.draws[1:], claims.draws[0]),
+            (np.stack(others), claims.truth),
+        )
     )
 
-    def skill(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-        return 1 - (x.sum(axis) / y.sum(axis)).mean(-1)
+    def ratio(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+        return np.minimum(x.sum((axis, -1)) / y.sum((axis, -1)), MOST)
 
     curve = tuple(
-        bootstrap(skill, [ours[:, h : h + 1], theirs[:, h : h + 1]], claims.seed)
-        for h in range(ours.shape[1])
+        bootstrap(ratio, [x[:, None], y[:, None]], claims.seed)
+        for x, y in zip(ours.T, claimed.T, strict=True)
     )
-    return Reading(CRPS, bootstrap(skill, [ours, theirs], claims.seed), curve=curve)
+    details = {"skill against other episodes": float(1 - ours.sum() / strangers.sum())}
+    value = bootstrap(ratio, [ours, claimed], claims.seed)
+    return Reading(CRPS, value, curve=curve, details=details)
 
 
 def _knowing(claims: Claims) -> Reading:

@@ -78,7 +78,7 @@ def measured(subject: Subject) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Planning gain and rank correlation")
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--episodes", type=int, default=32)
     args = parser.parse_args()

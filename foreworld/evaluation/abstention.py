@@ -9,6 +9,7 @@ there as well has no reason to be surprised, nor to abstain.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -61,12 +62,19 @@ LATENCY = Metric(
 )
 METRICS = (AUROC, ALARMS, LATENCY)
 
+Statistic = Callable[[np.ndarray], np.ndarray]  # numbers of episodes [..., E] -> [...]
+
 
 class Strange(NamedTuple):
     """Surprise [E, T] at one factor beyond its range, and how much of its skill the model kept."""
 
     surprise: np.ndarray
     kept: float
+
+    @property
+    def mean(self) -> np.ndarray:
+        """[E]."""
+        return self.surprise.mean(1)
 
 
 def read(subject: Subject) -> list[Reading]:
@@ -102,53 +110,47 @@ def compare(usual: np.ndarray, strange: dict[str, Strange], seed: int) -> list[R
             "its training range: there is nothing to abstain from"
         )
         return unavailable(METRICS, reason)
-    surprise = [s.surprise for s in misled.values()]
     details = {
         "kept": {name: s.kept for name, s in strange.items()},
-        "auroc": {n: auroc(usual.mean(1), s.surprise.mean(1)) for n, s in strange.items()},
+        "auroc": {n: float(auroc(usual.mean(1), s.mean)) for n, s in strange.items()},
         "counted": sorted(misled),
     }
-    readings = []
-    for metric, measure in ((AUROC, auroc), (ALARMS, false_alarms)):
-
-        def over(starts: np.ndarray, measure=measure) -> float:
-            mine = usual[starts].mean(1)
-            return float(np.mean([measure(mine, s[starts].mean(1)) for s in surprise]))
-
-        readings.append(Reading(metric, _over_starts(over, len(usual), seed), details=details))
     threshold = np.quantile(usual.max(1), 1 - FALSE)
-
-    def wait(starts: np.ndarray) -> float:
-        return float(np.mean([latency(s[starts], threshold) for s in surprise]))
-
-    return [*readings, Reading(LATENCY, _over_starts(wait, len(usual), seed), details=details)]
-
-
-def _over_starts(measure, episodes: int, seed: int) -> Interval:
-    def statistic(starts: np.ndarray, axis: int) -> np.ndarray:
-        rows = starts.reshape(-1, starts.shape[-1])
-        return np.array([measure(row) for row in rows]).reshape(starts.shape[:-1])
-
-    return bootstrap(statistic, [np.arange(episodes)], seed)
+    waits = [frames_until(s.surprise, float(threshold)) for s in misled.values()]
+    mine, theirs = usual.mean(1), [s.mean for s in misled.values()]
+    statistics: dict[Metric, Statistic] = {
+        AUROC: lambda rows: np.mean([auroc(mine[rows], s[rows]) for s in theirs], 0),
+        ALARMS: lambda rows: np.mean([false_alarms(mine[rows], s[rows]) for s in theirs], 0),
+        LATENCY: lambda rows: np.mean([wait[rows].mean(-1) for wait in waits], 0),
+    }
+    return [
+        Reading(metric, over_starts(statistic, len(usual), seed), details=details)
+        for metric, statistic in statistics.items()
+    ]
 
 
-def auroc(usual: np.ndarray, strange: np.ndarray) -> float:
-    """The chance that a strange episode surprises more than a usual one; equal: half."""
-    difference = strange[:, None] - usual[None]
-    return float((difference > 0).mean() + 0.5 * (difference == 0).mean())
+def over_starts(statistic: Statistic, episodes: int, seed: int) -> Interval:
+    """What a statistic says of episodes, by their numbers [..., E], with its interval."""
+    return bootstrap(lambda rows, axis: statistic(rows), [np.arange(episodes)], seed)
 
 
-def false_alarms(usual: np.ndarray, strange: np.ndarray) -> float:
+def auroc(usual: np.ndarray, strange: np.ndarray) -> np.ndarray:
+    """The chance that a strange episode [..., E] surprises more than a usual one; equal: half."""
+    difference = strange[..., :, None] - usual[..., None, :]
+    return ((difference > 0) + 0.5 * (difference == 0)).mean((-1, -2))
+
+
+def false_alarms(usual: np.ndarray, strange: np.ndarray) -> np.ndarray:
     """Share of usual episodes at or above the threshold that catches 95 % of the strange ones."""
-    ranked = np.sort(strange)[::-1]
-    threshold = ranked[int(np.ceil(CAUGHT * len(ranked))) - 1]
-    return float((usual >= threshold).mean())
+    missed = strange.shape[-1] - int(np.ceil(CAUGHT * strange.shape[-1]))
+    threshold = np.sort(strange, -1)[..., missed, None]
+    return (usual >= threshold).mean(-1)
 
 
-def latency(surprise: np.ndarray, threshold: float) -> float:
-    """Mean frames [E, T] until surprise exceeds the threshold; those that never do: all of them."""
+def frames_until(surprise: np.ndarray, threshold: float) -> np.ndarray:
+    """Frames until surprise [E, T] exceeds the threshold; T + 1 where it never does."""
     above = surprise > threshold
-    return float(np.where(above.any(1), above.argmax(1) + 1, surprise.shape[1] + 1).mean())
+    return np.where(above.any(1), above.argmax(1) + 1.0, surprise.shape[1] + 1.0)
 
 
 @torch.no_grad()

@@ -233,14 +233,11 @@ def failures(ours: np.ndarray, copied: np.ndarray, floor: float) -> tuple[np.nda
     Returns steps [M], the last one watched where it never failed, and whether it did [M]. Where
     copying errs by less than `floor` nothing happened, and only an error larger than it is a loss.
     """
-    lost = ours >= np.maximum(copied, floor)
+    lost = np.asarray(ours >= np.maximum(copied, floor))
     horizon = lost.shape[1]
-    if horizon < LOST:
-        run = lost.all(1, keepdims=True)
-    else:
-        run = np.lib.stride_tricks.sliding_window_view(lost, LOST, axis=1).all(-1)
-    failed = run.any(1)
-    return np.where(failed, run.argmax(1) + 1, horizon), failed
+    runs = np.lib.stride_tricks.sliding_window_view(lost, min(LOST, horizon), axis=1).all(-1)
+    failed = np.asarray(runs.max(1))
+    return np.where(failed, runs.argmax(1) + 1, horizon), failed
 
 
 def trusted(survival: np.ndarray) -> int:

@@ -8,24 +8,19 @@ A model without noise of its own, and alone, claims nothing that could be wrong:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import torch
 from torch import Tensor
 
 from foreworld.evaluation import ensemble_scores as scores
+from foreworld.evaluation.draws import SAME, Claims, claims_of, draw
 from foreworld.evaluation.intervals import bootstrap
 from foreworld.evaluation.metric import Metric, Reading, unavailable
-from foreworld.evaluation.rulers import STILL, Ruler, Sitting, sit
+from foreworld.evaluation.rulers import STILL, Sitting, sit
 from foreworld.evaluation.subject import Subject
-from foreworld.evaluation.windows import believe
-from foreworld.vocab import State, WorldModel
 
-SAME = 1e-4  # of a deviation: closer than rounding tells apart
 LEVELS = (0.5, 0.8, 0.95)
+MOST = 10.0  # times what is claimed: more is as bad
 APART = 4  # ranks of a window that count as independent: other numbers, other steps
-COARSE = 4  # pictures are judged as so many cells a side
 
 OVER = Metric(
     "calibration.overconfidence",
@@ -65,12 +60,12 @@ RANKS = Metric(
 )
 CRPS = Metric(
     "calibration.crps",
-    "fair CRPS of the draws beside that of futures of other windows",
+    "fair CRPS of the draws, of what it would be if one of them were the truth",
     "",
     1.0,
-    0.0,
-    0.2,
-    ("copy_last", "scrambled"),
+    3.0,
+    0.4,
+    ("copy_last", "over_confident"),
 )
 REWARD = Metric(
     "calibration.reward",
@@ -102,20 +97,6 @@ METRICS = (OVER, UNDER, COVERAGE, RANKS, CRPS, REWARD, CONTINUE, KNOWING)
 OF_DRAWS = (OVER, UNDER, COVERAGE, RANKS, CRPS, KNOWING)
 
 
-@dataclass(frozen=True, eq=False)
-class Claims:
-    """Draws [n, M, H, D] and truth [M, H, D] in deviations; D: the numbers that vary at all."""
-
-    draws: np.ndarray
-    truth: np.ndarray
-    episodes: int
-    seed: int
-
-    def by_episode(self, x: np.ndarray) -> np.ndarray:
-        """Means over windows and numbers of [M, H, D]: [E, H]."""
-        return x.reshape(self.episodes, -1, *x.shape[1:]).mean((1, 3))
-
-
 def read(subject: Subject) -> list[Reading]:
     """On the windows of the protocol, with as many draws as it says or one of each model."""
     try:
@@ -123,86 +104,8 @@ def read(subject: Subject) -> list[Reading]:
     except ValueError as error:
         return unavailable(METRICS, str(error))
     drawn = draw(subject, sitting)
-    claims = _claims(subject, sitting, drawn)
+    claims = claims_of(subject, sitting, drawn)
     return [*_of_draws(claims), *_of_heads(subject, sitting, drawn)]
-
-
-def heads_of(sitting: Sitting) -> list[Ruler]:
-    """What is drawn: things, vectors or pictures, and the reward."""
-    reward = [r for r in sitting.rulers.values() if r.head == "reward"]
-    return [*(r for r in sitting.chief if r.head != "reward"), *reward]
-
-
-@torch.no_grad()
-def draw(subject: Subject, sitting: Sitting) -> dict[str, Tensor]:
-    """Futures [n, M, H, ...] of each head, pictures coarse, and "continue" where it is foretold.
-
-    n: the protocol's draws of one model, or as many shared among the models of an ensemble.
-    """
-    models, p = [subject.model, *subject.ensemble], subject.protocol
-    each = max(1, p.draws // len(models)) if sitting_noise(subject.model) else 1
-    parts = []
-    for number, model in enumerate(models):
-        state = sitting.state if number == 0 else believe(model, sitting.windows.seen)
-        for k in range(each):
-            parts.append(_one_future(model, state, sitting, p.seed + 1 + number * each + k))
-    return {head: torch.stack([part[head] for part in parts]) for head in parts[0]}
-
-
-def sitting_noise(model: WorldModel) -> bool:
-    """Whether the model has chance in it at all."""
-    return model.noise(1, 1, 0).numel() > 0
-
-
-def _one_future(model: WorldModel, state: State, sitting: Sitting, seed: int) -> dict[str, Tensor]:
-    windows, rulers = sitting.windows, heads_of(sitting)
-    rows = len(windows.actions)
-    noise = model.noise(rows, windows.horizon, seed)
-    generator = torch.Generator().manual_seed(seed)
-    heads = [r.head for r in rulers] + ["continue"] * ("continue" in model.heads)
-    steps: dict[str, list[Tensor]] = {head: [] for head in heads}
-    for h in range(windows.horizon):
-        state = model.imagine(state, windows.actions[:, h].to(model.device), noise[:, h])
-        said = model.predict(state, heads)
-        for ruler in rulers:
-            # The head's own doubt is part of the claim, where it has one (a Normal).
-            mean = said[ruler.head].mean
-            chance = torch.randn(mean.shape, generator=generator).to(mean)
-            value = said[ruler.head].sample(chance) if ruler.kind == "vector" else mean
-            steps[ruler.head].append(_coarse(ruler, value.cpu()))
-        if "continue" in heads:
-            steps["continue"].append(said["continue"].mean.cpu())
-    return {head: torch.stack(rows, 1) for head, rows in steps.items()}
-
-
-def _coarse(ruler: Ruler, x: Tensor) -> Tensor:
-    """Pictures [M, h, w, c] as a few cells [M, c, 4, 4]: neighbouring pixels say the same."""
-    if ruler.kind != "image":
-        return x
-    return torch.nn.functional.adaptive_avg_pool2d(x.movedim(-1, 1), COARSE)
-
-
-def _claims(subject: Subject, sitting: Sitting, drawn: dict[str, Tensor]) -> Claims | str:
-    """What is claimed of things, vectors or pictures; or why nothing is."""
-    if not sitting_noise(subject.model) and not subject.ensemble:
-        return "the model has no chance in it and stands alone: it claims no uncertainty"
-    judged = [r for r in sitting.chief if r.kind != "discrete" and r.head != "reward"]
-    if not judged:
-        return "the model foretells neither numbers nor pictures"
-    draws, truth = [], []
-    for ruler in judged:
-        future = sitting.windows.future(ruler.head)
-        came = torch.stack([_coarse(ruler, x) for x in future.unbind(1)], 1)
-        scale = came.flatten(0, 1).double().std(0)
-        live = (scale > STILL).flatten()
-        scale = scale.flatten()[live]
-        truth.append(came.double().flatten(2)[..., live] / scale)
-        draws.append(drawn[ruler.head].double().flatten(3)[..., live] / scale)
-    windows = sitting.windows
-    draws_nMHD, truth_MHD = torch.cat(draws, -1).numpy(), torch.cat(truth, -1).numpy()
-    if np.abs(draws_nMHD - truth_MHD).max() < SAME:
-        return "every draw is the truth itself: in this world nothing is uncertain"
-    return Claims(draws_nMHD, truth_MHD, windows.episodes, subject.protocol.seed)
 
 
 def _of_draws(claims: Claims | str) -> list[Reading]:
@@ -236,7 +139,7 @@ def _ranks(claims: Claims) -> list[Reading]:
     """Coverage from all ranks; evenness from a few a window, for neighbours share their luck."""
     n, rng = len(claims.draws), np.random.default_rng(claims.seed)
     where = scores.ranks(claims.draws, claims.truth, rng, SAME)
-    open_MHD = (np.abs(claims.draws - claims.truth) > SAME).any(0)
+    open_MHD = np.asarray((np.abs(claims.draws - claims.truth) > SAME).max(0))
     rates, expected, curves = [], [], {}
     for level in LEVELS:
         k, share = scores.central(level, n)
@@ -277,27 +180,30 @@ def _few_a_window(where: np.ndarray, counted: np.ndarray, rng: np.random.Generat
 
 
 def _crps(claims: Claims) -> Reading:
-    """1 - fair CRPS / that of an ensemble of what came in the windows of other episodes."""
-    each = len(claims.truth) // claims.episodes
-    others = [
-        np.roll(claims.truth, each * k, 0)
-        for k in range(1, min(claims.episodes, len(claims.draws) + 1))
-    ]
-    if len(others) < 2 or len(claims.draws) < 2:
-        return Reading(CRPS, reason="it takes two draws and three episodes")
-    ours, theirs = (
-        claims.by_episode(scores.fair_crps(draws, claims.truth))
-        for draws in (claims.draws, np.stack(others))
+    """By horizon too; against the ensemble of what came in other episodes in the details."""
+    each, n = len(claims.truth) // claims.episodes, len(claims.draws)
+    others = [np.roll(claims.truth, each * k, 0) for k in range(1, min(claims.episodes, n + 1))]
+    if len(others) < 2 or n < 3:
+        return Reading(CRPS, reason="it takes three draws and three episodes")
+    ours, claimed, strangers = (
+        np.maximum(claims.by_episode(scores.fair_crps(draws, truth)), SAME)
+        for draws, truth in (
+            (claims.draws[1:], claims.truth),
+            (claims.draws[1:], claims.draws[0]),
+            (np.stack(others), claims.truth),
+        )
     )
 
-    def skill(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-        return 1 - (x.sum(axis) / y.sum(axis)).mean(-1)
+    def ratio(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+        return np.minimum(x.sum((axis, -1)) / y.sum((axis, -1)), MOST)
 
     curve = tuple(
-        bootstrap(skill, [ours[:, h : h + 1], theirs[:, h : h + 1]], claims.seed)
-        for h in range(ours.shape[1])
+        bootstrap(ratio, [x[:, None], y[:, None]], claims.seed)
+        for x, y in zip(ours.T, claimed.T, strict=True)
     )
-    return Reading(CRPS, bootstrap(skill, [ours, theirs], claims.seed), curve=curve)
+    details = {"skill against other episodes": float(1 - ours.sum() / strangers.sum())}
+    value = bootstrap(ratio, [ours, claimed], claims.seed)
+    return Reading(CRPS, value, curve=curve, details=details)
 
 
 def _knowing(claims: Claims) -> Reading:
@@ -356,15 +262,16 @@ def _reliability(
 ) -> Reading:
     """Expected calibration error of probabilities [M, H], and the Brier score in the details."""
     table = scores.reliability(claimed.ravel(), came.ravel())
-    columns = [x.reshape(episodes, -1).astype(float) for x in (claimed, came)]
+    p, y = (x.reshape(episodes, -1).astype(float) for x in (claimed, came))
+    place = np.minimum((p * scores.BINS).astype(int), scores.BINS - 1)
+    gaps_EB = np.stack([((p - y) * (place == b)).mean(1) for b in range(scores.BINS)], 1)
 
-    def error(claimed: np.ndarray, came: np.ndarray, axis: int) -> np.ndarray:
-        rows = zip(claimed, came, strict=True) if axis else [(claimed, came)]
-        return np.squeeze([scores.reliability(p.ravel(), y.ravel()).error for p, y in rows])
+    def error(gaps: np.ndarray, axis: int) -> np.ndarray:
+        return np.abs(gaps.mean(axis)).sum(-1)
 
     brier, base = np.square(claimed - came).mean(), came.mean() * (1 - came.mean())
     details = {"Brier": float(brier), "Brier of the base rate": float(base), "bins": vars(table)}
-    return Reading(metric, bootstrap(error, columns, seed), details=details)
+    return Reading(metric, bootstrap(error, [gaps_EB], seed), details=details)
 
 
 def _continue(sitting: Sitting, drawn: dict[str, Tensor], seed: int) -> Reading:

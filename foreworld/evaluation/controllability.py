@@ -114,7 +114,8 @@ def _response(sitting: Sitting, own: dict[str, Tensor], seed: int) -> Reading:
     ours, theirs = _where_apart(sitting, own, strange)
     gain = (theirs - ours) / torch.maximum(theirs, ours).clamp(min=STILL)
     gain_EH = sitting.by_episode(gain) / windows.per_episode
-    shuffled = float(theirs.sum() / ours.sum().clamp(min=STILL))
+    whole = [float(sitting.errors(guess, judged).sum()) for guess in (strange, own)]
+    shuffled = whole[0] / max(whole[1], STILL)
     return Reading(
         RESPONSE,
         bootstrap(lambda x, axis: x.mean((axis, -1)), [gain_EH], seed),
@@ -145,7 +146,7 @@ def _psnr(sitting: Sitting, seed: int) -> Reading:
     if not images or windows.horizon < PSNR_AT:
         return Reading(PSNR, reason="the model foretells no pictures as far as that")
     try:
-        chance = random_actions(spec, *windows.actions[:, :PSNR_AT].shape[:2], seed)
+        chance = random_actions(spec, len(windows.actions), PSNR_AT, seed)
     except ValueError as error:
         return Reading(PSNR, reason=str(error))
     errors = []

@@ -73,8 +73,8 @@ def unevenness(where: np.ndarray, n: int) -> tuple[Interval, float]:
     # A noncentral chi2 of n degrees has the variance 2 (n + 2 * noncentrality).
     margin = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * np.sqrt(2 * (n + 2 * beyond))
     low, high = max(0.0, beyond - margin), beyond + margin
-    value = Interval(*(float(x / (size * n)) for x in (beyond, low, high)), size)
-    return value, float(stats.chi2.sf(chi2, n))
+    beyond, low, high = (float(x / (size * n)) for x in (beyond, low, high))
+    return Interval(beyond, low, high, size), float(stats.chi2.sf(chi2, n))
 
 
 @dataclass(frozen=True)

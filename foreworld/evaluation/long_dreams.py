@@ -166,6 +166,8 @@ def _invariants(sitting: Sitting, dream: Dream) -> Reading:
             continue
         rows = unit(sitting.windows.batch[ruler.head]).flatten(2)
         constant = ((rows - rows[:, :1]).abs() <= STILL).all(0).all(0)
+        if not constant.any():
+            continue
         names = sitting.model.specs[ruler.head].names or tuple(map(str, range(len(constant))))
         constants += [n for n, kept in zip(names, constant, strict=True) if kept]
         start = rows[:: sitting.windows.per_episode, :1, constant]

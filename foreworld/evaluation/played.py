@@ -225,6 +225,7 @@ class _Planning:
             chosen = plan.actions[:, : min(self.effort.hold, self.left)]
             value = RewardObjective(bootstrap=False)
             foreseen = value(self.model, rollout(self.model, self.state, chosen), chosen)
+            assert self.alive is not None
             foreseen = foreseen * self.alive
             self.promised = foreseen if self.promised is None else self.promised + foreseen
 

@@ -233,8 +233,8 @@ def opposite(spec: Spec, actions: np.ndarray) -> np.ndarray:
     if spec.classes:
         classes = np.reshape(spec.classes, spec.shape)
         return (actions + classes // 2) % classes
-    low, high = (np.reshape(b, spec.shape) if np.ndim(b) else b for b in (spec.low, spec.high))
-    return (np.asarray(low) + np.asarray(high) - actions).astype(actions.dtype)
+    low, high = (np.broadcast_to(np.ravel(np.array(b)), spec.width) for b in (spec.low, spec.high))
+    return ((low + high).reshape(spec.shape) - actions).astype(actions.dtype)
 
 
 def _like(mask: np.ndarray, actions: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -75,11 +75,11 @@ class GalleryWorld:
 
     view: "image", uint8 [S, S, 3]; or "retina", float32 [32, 3], the colours in [0, 1] that 32 rays
     meet first. Also looked at, for training and exams only: `facts` (places in halves of the room,
-    speeds in metres per 10 steps, 1 or 0 for being there), `visible` (share of the rays that meet a
-    thing first), `success`, and the `state`. dense: further ones of "depth" (of an image: uint8
-    [S, S, 1], 255 being 8.5 m; of a retina: float32 [32] in metres), "normals" (uint8 [S, S, 3],
-    128 + 127 n: east, north, up) and "segmentation" (uint8 [S, S], a record: floor 0, ceiling 1,
-    wall 2, door 3, then `THINGS`); the last two of images only.
+    speeds in metres per 10 steps, 1 or 0 for being there), `visible` (share of the columns in
+    which a thing is the nearest), `success`, and the `state`. dense: further ones of "depth" (of
+    an image: uint8 [S, S, 1], 255 being 8.5 m; of a retina: float32 [32] in metres), "normals"
+    (uint8 [S, S, 3], 128 + 127 n: east, north, up) and "segmentation" (uint8 [S, S], a record:
+    floor 0, ceiling 1, wall 2, door 3, then `THINGS`); the last two of images only.
     """
 
     view: str = "image"
@@ -155,16 +155,18 @@ class GalleryWorld:
 
     def look(self, state: Array, keys: Sequence[str] | None = None) -> dict[str, Array]:
         """What `specs` describe, or those `keys` of it: arrays [N, ...]."""
+        columns = RAYS if self.view == "retina" else self.image_size
+        drawn = cache(lambda: scene(state, columns))  # one for all who look
         ways: dict[str, Callable[[], Array]] = {
-            "image": lambda: sensed(picture(state, self.image_size), *_sensor(state)),
-            "retina": lambda: scan(state, RAYS)[0],
+            "image": lambda: self._image(state, drawn()),
+            "retina": lambda: scan(drawn())[0],
             "facts": lambda: _facts(state),
-            "visible": lambda: _visible(scene(state, RAYS)),
+            "visible": lambda: _visible(drawn()),
             "success": lambda: (self._distance(state) < NEAR).astype(np.float32),
             "state": lambda: state.copy(),
-            "depth": lambda: self._depth(state),
-            "normals": lambda: _as_bytes(127.0 * normals(self._scene(state)) + 128.0),
-            "segmentation": lambda: segments(self._scene(state)),
+            "depth": lambda: self._depth(drawn()),
+            "normals": lambda: _as_bytes(127.0 * normals(drawn()) + 128.0),
+            "segmentation": lambda: segments(drawn()),
         }
         for key in keys or ():
             if key not in ways:
@@ -183,13 +185,15 @@ class GalleryWorld:
         way = STATE.read(state, "place") - STATE.read(state, "pillars")[:, 0]
         return np.sqrt(way[:, 0] ** 2 + way[:, 1] ** 2)
 
-    def _scene(self, state: Array) -> Scene:
-        return scene(state, self.image_size)
-
-    def _depth(self, state: Array) -> Array:
+    def _image(self, state: Array, drawn: Scene) -> Array:
         if self.view == "retina":
-            return scan(state, RAYS)[1]
-        return _as_bytes(depths(self._scene(state)) * (255.0 / FAR))[..., None]
+            drawn = scene(state, self.image_size)
+        return sensed(picture(state, drawn), *_sensor(state))
+
+    def _depth(self, drawn: Scene) -> Array:
+        if self.view == "retina":
+            return scan(drawn)[1]
+        return _as_bytes(depths(drawn) * (255.0 / FAR))[..., None]
 
 
 def _as_bytes(values: Array) -> Array:

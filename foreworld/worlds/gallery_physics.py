@@ -18,7 +18,6 @@ from foreworld.worlds.gallery_state import (
     HALF,
     PILLAR,
     STATE,
-    B,
     P,
     X,
 )
@@ -26,7 +25,8 @@ from foreworld.worlds.gallery_state import (
 TURN = float(np.tan(np.pi / 18))  # a full turn action is 20 degrees
 STRIDE = 0.2  # metres a step
 TOP = 0.22  # metres a step of a ball
-ROUND_BOX = 1.15 * BOX  # what a ball feels of a box
+FEELS = np.array([BODY] + [PILLAR] * P + [1.15 * BOX] * X)  # radii of what balls bounce off
+SIDES = np.array((1.0, -1.0))  # of the north and the south wall
 REACH = 0.12  # how near you are to a door that opens
 
 Array = np.ndarray
@@ -53,118 +53,98 @@ def walked(state: Array, move: Array) -> tuple[Array, Array]:
         free = _is_free(state, pushed, box)[:, None]
         boxes = np.where(free[..., None], pushed, boxes)
         place = np.where(free, place, place - into)
-    pillars, pillars_there = STATE.read(state, "pillars"), STATE.read(state, "pillars_there")
-    for pillar in range(P):
-        out = _out_of_disc(place, pillars[:, pillar], BODY + PILLAR)
-        place = place + out * pillars_there[:, pillar, None]
+    standing = STATE.read(state, "pillars_there")
+    out = _out_of_discs(place[:, None], STATE.read(state, "pillars"), BODY + PILLAR, standing)
+    place = place + out[:, 0]
     place = np.clip(place - _into_screen(state, place, BODY), -limit, limit)
     return np.where(_stuck(state, place, boxes)[:, None], before, place), boxes
 
 
 def _into(place: Array, centre: Array, reach: Array | float) -> Array:
-    """How far a square around `centre` must move to leave `place` [N, 2], along one axis."""
+    """How far rectangles around `centre` must move to leave places [..., 2], along one axis."""
     gap = centre - place
     depth = reach - np.abs(gap)
-    inside = (depth > 0.0).all(1)
-    along_x = depth[:, 0] < depth[:, 1]
-    way = np.where(gap >= 0.0, 1.0, -1.0) * depth
-    way = np.where(np.stack([along_x, ~along_x], 1), way, 0.0)
-    return way * inside[:, None]
+    inside = (depth > 0.0).all(-1)
+    along_x = depth[..., 0] < depth[..., 1]
+    way = np.where(gap >= 0.0, depth, -depth)
+    return np.where(np.stack([along_x & inside, ~along_x & inside], -1), way, 0.0)
 
 
 def _into_screen(state: Array, place: Array, radius: float) -> Array:
+    """The same for the screen and places [N, 2] or [N, M, 2]."""
     screen = STATE.read(state, "screen")
-    return _into(place, screen[:, :2], screen[:, 2:] + radius) * (screen[:, 2:3] > 0.0)
+    if place.ndim == 3:
+        screen = screen[:, None]
+    into = _into(place, screen[..., :2], screen[..., 2:] + radius)
+    return into * (screen[..., 2:3] > 0.0)
 
 
-def _out_of_disc(place: Array, centre: Array, reach: float) -> Array:
-    """The way [N, 2] out of a disc, straight from its middle; nothing outside of it."""
-    gap = place - centre
-    length = np.maximum(np.sqrt(gap[:, 0] ** 2 + gap[:, 1] ** 2), 1e-9)
-    return gap / length[:, None] * np.maximum(reach - length, 0.0)[:, None]
+def _out_of_discs(place: Array, centre: Array, reach: Array | float, there: Array) -> Array:
+    """The ways [N, M, 2] of M places out of K discs, straight from their middles, summed.
+
+    place [N, M, 2], centre [N, K, 2], reach [K] or one for all, there [N, K].
+    """
+    gap = place[:, :, None] - centre[:, None]
+    length = np.maximum(np.sqrt(gap[..., 0] ** 2 + gap[..., 1] ** 2), 1e-9)
+    inside = np.maximum(reach - length, 0.0) * there[:, None]
+    return (gap * (inside / length)[..., None]).sum(2)
 
 
 def _is_free(state: Array, boxes: Array, box: int) -> Array:
     """Whether a box stands clear of walls, pillars, screen and other boxes: bool [N]."""
     at = boxes[:, box]
-    free = (np.abs(at) <= HALF - BOX).all(1)
-    pillars, there = STATE.read(state, "pillars"), STATE.read(state, "pillars_there")
-    for pillar in range(P):
-        hit = (np.abs(at - pillars[:, pillar]) < BOX + PILLAR).all(1)
-        free &= ~(hit & (there[:, pillar] > 0.0))
-    others = STATE.read(state, "boxes_there")
-    for other in range(X):
-        if other != box:
-            hit = (np.abs(at - boxes[:, other]) < 2 * BOX).all(1)
-            free &= ~(hit & (others[:, other] > 0.0))
-    return free & (_into_screen(state, at, BOX) == 0.0).all(1)
+    away = [np.abs(at[:, None] - STATE.read(state, "pillars")), np.abs(at[:, None] - boxes)]
+    near = np.concatenate([away[0] < BOX + PILLAR, away[1] < 2 * BOX], 1).all(2)
+    there = [STATE.read(state, f"{kind}_there") for kind in ("pillars", "boxes")]
+    near &= np.concatenate(there, 1) > 0.0
+    near[:, P + box] = False  # itself
+    inside = (np.abs(at) <= HALF - BOX).all(1)
+    return inside & ~near.any(1) & (_into_screen(state, at, BOX) == 0.0).all(1)
 
 
 def _stuck(state: Array, place: Array, boxes: Array) -> Array:
     """Whether you would stand in something after all: bool [N]."""
     slack = 1e-9
-    stuck = (np.abs(_into_screen(state, place, BODY - slack)) > 0.0).any(1)
-    there = STATE.read(state, "boxes_there")
-    for box in range(X):
-        into = _into(place, boxes[:, box], BODY + BOX - slack)
-        stuck |= (np.abs(into) > 0.0).any(1) & (there[:, box] > 0.0)
-    pillars, pillars_there = STATE.read(state, "pillars"), STATE.read(state, "pillars_there")
-    for pillar in range(P):
-        out = _out_of_disc(place, pillars[:, pillar], BODY + PILLAR - slack)
-        stuck |= (np.abs(out) > 0.0).any(1) & (pillars_there[:, pillar] > 0.0)
-    return stuck
+    stuck = (_into_screen(state, place, BODY - slack) != 0.0).any(1)
+    near = (np.abs(boxes - place[:, None]) < BODY + BOX - slack).all(2)
+    stuck |= (near & (STATE.read(state, "boxes_there") > 0.0)).any(1)
+    standing = STATE.read(state, "pillars_there")
+    reach = BODY + PILLAR - slack
+    out = _out_of_discs(place[:, None], STATE.read(state, "pillars"), reach, standing)
+    return stuck | (out != 0.0).any((1, 2))
 
 
 def opened(state: Array, place: Array, move: Array) -> Array:
     """Doors [N, D] after you have walked: those that you run into open, and stay open."""
-    doors, open_ = STATE.read(state, "doors"), STATE.read(state, "open")
-    for door, side in enumerate((1.0, -1.0)):
-        before_it = np.abs(place[:, 0] - doors[:, door]) < DOOR_HALF
-        near = side * place[:, 1] > HALF - BODY - REACH
-        touched = before_it & near & (side * move[:, 1] > 0.0)
-        open_[:, door] = np.where(touched, 1.0, open_[:, door])
-    return open_
+    before_it = np.abs(place[:, :1] - STATE.read(state, "doors")) < DOOR_HALF
+    near = place[:, 1:] * SIDES > HALF - BODY - REACH
+    touched = before_it & near & (move[:, 1:] * SIDES > 0.0)
+    return np.where(touched, 1.0, STATE.read(state, "open"))
 
 
 def rolled(state: Array, place: Array, boxes: Array) -> tuple[Array, Array, Array]:
-    """Balls [N, B, 2], their speeds, and which are there [N, B]; two halves of a step.
+    """Balls [N, B, 2] one step on, their speeds, and which are there [N, B].
 
     A ball that meets an open door leaves the room for good.
     """
-    balls, speed = STATE.read(state, "balls"), STATE.read(state, "speed")
-    there = STATE.read(state, "balls_there")
-    for _ in range(2):
-        balls = balls + 0.5 * speed
-        for ball in range(B):
-            at, way = balls[:, ball], speed[:, ball]
-            gone = _through_door(state, at)
-            there[:, ball] = np.where(gone, 0.0, there[:, ball])
-            at, way = _off_walls(at, way)
-            for centre, reach, is_there in _discs(state, place, boxes):
-                out = _out_of_disc(at, centre, reach) * is_there
-                at, way = at + out, _off(way, out)
-            out = -_into_screen(state, at, BALL)
-            balls[:, ball], speed[:, ball] = at + out, _off(way, out)
-    return balls, speed * there[..., None], there
-
-
-def _discs(state: Array, place: Array, boxes: Array) -> list[tuple[Array, float, Array | float]]:
-    """What balls bounce off: centres [N, 2], how near a ball gets, and whether it is there."""
-    pillars, pillars_there = STATE.read(state, "pillars"), STATE.read(state, "pillars_there")
-    boxes_there = STATE.read(state, "boxes_there")
-    return [
-        (place, BODY + BALL, 1.0),
-        *((pillars[:, k], PILLAR + BALL, pillars_there[:, k, None]) for k in range(P)),
-        *((boxes[:, k], ROUND_BOX + BALL, boxes_there[:, k, None]) for k in range(X)),
-    ]
+    speed, there = STATE.read(state, "speed"), STATE.read(state, "balls_there")
+    balls = STATE.read(state, "balls") + speed
+    there = np.where(_through_door(state, balls), 0.0, there)
+    balls, speed = _off_walls(balls, speed)
+    one = np.ones((len(state), 1))
+    standing = [one, *(STATE.read(state, f"{kind}_there") for kind in ("pillars", "boxes"))]
+    centre = np.concatenate([place[:, None], STATE.read(state, "pillars"), boxes], 1)
+    out = _out_of_discs(balls, centre, FEELS + BALL, np.concatenate(standing, 1))
+    balls, speed = balls + out, _off(speed, out)
+    out = -_into_screen(state, balls, BALL)
+    return balls + out, _off(speed, out) * there[..., None], there
 
 
 def _off(speed: Array, out: Array) -> Array:
-    """Speeds [N, 2] mirrored where they point against a way out of something."""
-    length = np.sqrt(out[:, :1] ** 2 + out[:, 1:] ** 2)
-    normal = out / np.maximum(length, 1e-12)
-    against = np.minimum(speed[:, :1] * normal[:, :1] + speed[:, 1:] * normal[:, 1:], 0.0)
-    return speed - 2.0 * against * normal
+    """Speeds [..., 2] mirrored where they point against a way out of something."""
+    square = np.maximum(out[..., :1] ** 2 + out[..., 1:] ** 2, 1e-24)
+    against = np.minimum(speed[..., :1] * out[..., :1] + speed[..., 1:] * out[..., 1:], 0.0)
+    return speed - 2.0 * against / square * out
 
 
 def _off_walls(at: Array, speed: Array) -> tuple[Array, Array]:
@@ -174,11 +154,8 @@ def _off_walls(at: Array, speed: Array) -> tuple[Array, Array]:
     return np.where(beyond, back, at), np.where(beyond & (at * speed > 0.0), -speed, speed)
 
 
-def _through_door(state: Array, at: Array) -> Array:
-    """Whether a ball [N, 2] touches the wall where a door is open."""
-    doors, open_ = STATE.read(state, "doors"), STATE.read(state, "open") > 0.0
-    gone = np.zeros(len(state), bool)
-    for door, side in enumerate((1.0, -1.0)):
-        in_it = np.abs(at[:, 0] - doors[:, door]) < DOOR_HALF - 0.5 * BALL
-        gone |= open_[:, door] & in_it & (side * at[:, 1] > HALF - BALL)
-    return gone
+def _through_door(state: Array, balls: Array) -> Array:
+    """Whether balls touch the wall where a door is open: bool [N, B]."""
+    doors, open_ = STATE.read(state, "doors")[:, None], STATE.read(state, "open")[:, None]
+    in_it = np.abs(balls[..., :1] - doors) < DOOR_HALF - 0.5 * BALL  # [N, B, D]
+    return (in_it & (open_ > 0.0) & (balls[..., 1:] * SIDES > HALF - BALL)).any(2)

@@ -17,9 +17,13 @@ from foreworld.streams import GymStream, collect
 from foreworld.vocab import observation_keys, target_keys
 from foreworld.worlds.bounce import Bounce, BounceVector
 from foreworld.worlds.functional import FlatState
+from foreworld.worlds.gallery import Gallery, GalleryVector
 
 EVERYTHING = {"gravity": "train", "kick": "train", "noise": 8.0}
-WORLDS = {"bounce": (Bounce, BounceVector, EVERYTHING)}
+WORLDS = {
+    "bounce": (Bounce, BounceVector, EVERYTHING),
+    "gallery": (Gallery, GalleryVector, {"kick": "train", "noise": 8.0, "balls": 2, "boxes": 2}),
+}
 ALL = pytest.mark.parametrize("name", WORLDS)
 
 

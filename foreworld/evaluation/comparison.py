@@ -17,7 +17,7 @@ import numpy as np
 from foreworld.evaluation.intervals import Interval, bootstrap_skill
 
 Report = Mapping[str, Any]
-MARGIN = 0.01  # of skill: a loss that nobody would notice is none
+MARGIN = 0.005  # of skill: a loss that nobody would notice is none
 
 
 @dataclass(frozen=True)

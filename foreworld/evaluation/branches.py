@@ -51,6 +51,11 @@ class BranchingWorld:
         self._stream = GymStream(lambda: self._env, num_envs=1, **settings)
         self.specs = self._stream.specs
 
+    @property
+    def unwrapped(self) -> Any:
+        """The environment itself, without wrappers."""
+        return self._env.unwrapped
+
     def reset(self, seed: int) -> Step:
         return self._stream.reset(seed)
 

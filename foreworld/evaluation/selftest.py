@@ -76,9 +76,9 @@ EXPECTED: dict[str, str] = {
     #                     pictures  psnr   coverage   memory    drift     gain      ranking   audit
     "perfect":         "  .   .   .   .   .    .    .    .    .    .    .    .    .    .    .   .",
     "copy_last":       "  X   X   X   X   X    X    X    X    X    -    -    X    -    X    X   .",
-    "action_blind":    "  X   -   X   X   X    .    .    .    .    -    -    X    -    X    X   .",
-    "off_by_one":      "  X   -   X   X   X    -    -    .    .    -    .    X    .    .    -   X",
-    "scrambled":       "  X   X   X   X   X    -    -    X    X    -    -    X    .    -    X   .",
+    "action_blind":    "  X   -   X   X   X    .    .    .    .    -    -    X    -    X    -   .",
+    "off_by_one":      "  X   -   X   X   X    -    -    .    .    -    .    -    .    .    -   X",
+    "scrambled":       "  X   X   X   X   X    -    -    X    X    -    -    -    .    -    X   .",
     "over_confident":  "  .   .   .   .   .    X    X    .    .    .    .    .    .    .    .   .",
     "under_confident": "  .   .   .   .   .    X    X    .    .    .    .    .    .    .    .   .",
     "forgetful":       "  -   -   .   .   .    -    -    X    X    -    .    -    .    .    .   .",

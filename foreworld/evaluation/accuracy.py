@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from foreworld.evaluation.ensemble_scores import kaplan_meier
@@ -21,7 +22,7 @@ from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.windows import Windows, held_out_windows
 
 PER_EPISODE = 4  # training windows of each episode, for the nearest neighbour
-LOST = 3  # steps in a row no better than copying: the dream has failed
+IN_A_ROW = 3  # steps in a row no better than copying: the dream has failed
 MOVED = 1e-4  # of a deviation squared a number: where copying errs by less, nothing happened
 
 MOVING = ("copy_last", "action_blind", "scrambled", "teleporting", "drifting")
@@ -65,7 +66,20 @@ HORIZON = Metric(
     0.1,
     ("copy_last",),
 )
-METRICS = (VECTORS, IMAGES, CLASSES, REWARD, THINGS, GUESSES, HORIZON)
+_WORSE = "share of dreams that are at some step further off than what was last seen: {}"
+LOST = Metric(
+    "accuracy.lost", _WORSE.format("numbers"), "", 0.0, 1.0, 0.03, ("copy_last", "teleporting")
+)
+LOST_IMAGES = Metric(
+    "accuracy.lost_images",
+    _WORSE.format("pictures"),
+    "",
+    0.0,
+    1.0,
+    0.03,
+    ("copy_last", "scrambled", "teleporting"),
+)
+METRICS = (VECTORS, IMAGES, CLASSES, REWARD, THINGS, GUESSES, HORIZON, LOST, LOST_IMAGES)
 KINDS = {"vector": VECTORS, "image": IMAGES, "discrete": CLASSES}
 Errors = dict[str, np.ndarray]  # name of the model or a guess -> errors [E, H]
 
@@ -88,6 +102,13 @@ def read(subject: Subject) -> list[Reading]:
         _things(sitting, imagined, seed),
         _against_guesses(judged, seed),
         _horizon(sitting, imagined, subject),
+        _lost(LOST, sitting, imagined, [r for r in sitting.chief if r.kind != "image"]),
+        _lost(
+            LOST_IMAGES,
+            sitting,
+            imagined,
+            [r for r in sitting.rulers.values() if r.kind == "image"],
+        ),
     ]
 
 
@@ -197,6 +218,22 @@ def _against_guesses(errors: dict[str, Errors], seed: int) -> Reading:
     )
 
 
+def _lost(
+    metric: Metric, sitting: Sitting, imagined: dict[str, Tensor], rulers: list[Ruler]
+) -> Reading:
+    """Rare and total failures, which averages forgive: each dream on its own."""
+    if not rulers:
+        return Reading(metric, reason="the model has no such head whose truth is recorded")
+    last = {r.head: sitting.windows.last_seen(r.head).expand_as(imagined[r.head]) for r in rulers}
+    ours, copied = (sitting.errors(guess, rulers) for guess in (imagined, last))
+    floor = MOVED * sum(int(r.live.sum()) for r in rulers)
+    lost = (ours >= copied.clamp(min=floor)).any(1)
+    share = sitting.by_episode(lost.float()) / sitting.windows.per_episode
+    return Reading(
+        metric, bootstrap_mean(share), details={"windows": torch.where(lost)[0].tolist()}
+    )
+
+
 def _horizon(sitting: Sitting, imagined: dict[str, Tensor], subject: Subject) -> Reading:
     """The median of the Kaplan-Meier curve over windows, resampled by episodes."""
     judged, windows = sitting.chief, sitting.windows
@@ -228,14 +265,14 @@ def _horizon(sitting: Sitting, imagined: dict[str, Tensor], subject: Subject) ->
 
 
 def failures(ours: np.ndarray, copied: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:
-    """When dreams fail, errors [M, H]: the first of `LOST` steps in a row no better than a copy.
+    """When dreams fail, by errors [M, H]: at the first of `IN_A_ROW` steps no better than a copy.
 
     Returns steps [M], the last one watched where it never failed, and whether it did [M]. Where
-    copying errs by less than `floor` nothing happened, and only an error larger than it is a loss.
+    copying errs by less than `floor` nothing happened, and only an error larger than it counts.
     """
     lost = np.asarray(ours >= np.maximum(copied, floor))
     horizon = lost.shape[1]
-    runs = np.lib.stride_tricks.sliding_window_view(lost, min(LOST, horizon), axis=1).all(-1)
+    runs = np.lib.stride_tricks.sliding_window_view(lost, min(IN_A_ROW, horizon), axis=1).all(-1)
     failed = np.asarray(runs.max(1))
     return np.where(failed, runs.argmax(1) + 1, horizon), failed
 

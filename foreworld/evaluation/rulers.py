@@ -97,38 +97,6 @@ def sit(subject: Subject, times: int = 1) -> Sitting:
     return Sitting(subject.model, windows, state, rulers_of(subject.model, windows.batch))
 
 
-def chief(self) -> list[Ruler]:
-        return chief(self.model.specs, self.rulers)
-
-    def imagine(self, actions: Tensor, rulers: list[Ruler]) -> dict[str, Tensor]:
-        """Means [M, H, ...] of the rulers' heads under actions [M, H, ...], without noise."""
-        return foretell(self.model, self.state, actions, [r.head for r in rulers])
-
-    def errors(self, guesses: Mapping[str, Tensor], rulers: list[Ruler]) -> Tensor:
-        """Summed over the rulers' heads [M, H]; images count where they truly changed."""
-        return torch.stack([self._errors(r, guesses[r.head]) for r in rulers]).sum(0)
-
-    def _errors(self, ruler: Ruler, guess: Tensor) -> Tensor:
-        future = self.windows.future(ruler.head)[:, : guess.shape[1]]
-        where = None
-        if ruler.kind == "image":
-            where = changed(future, self.windows.last_seen(ruler.head))
-        return ruler.errors(guess, future, where)
-
-    def by_episode(self, x: Tensor) -> np.ndarray:
-        """One row per window -> summed per episode: [M, ...] -> [E, ...]."""
-        return x.unflatten(0, (self.windows.episodes, -1)).sum(1).double().numpy()
-
-
-def sit(subject: Subject, horizon: int | None = None) -> Sitting:
-    """Windows of the held-out episodes as the protocol says. Raises ValueError: all too short."""
-    p = subject.protocol
-    steps = p.horizon if horizon is None else horizon
-    windows = held_out_windows(subject.held_out, p.context, steps, p.per_episode, p.seed)
-    state = believe(subject.model, windows.seen)
-    return Sitting(subject.model, windows, state, rulers_of(subject.model, windows.batch))
-
-
 def chief(specs: Specs, rulers: Mapping[str, Ruler]) -> list[Ruler]:
     """Those to judge motion by: where things are if a head names things ("cup.x"), else vectors,
     else images, else all. Single numbers are flags and scores, and left out.

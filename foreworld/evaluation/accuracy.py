@@ -38,7 +38,15 @@ IMAGES = Metric(
     ("copy_last", "scrambled"),
 )
 CLASSES = Metric("accuracy.classes", _SAYS.format("classes"), "", 1.0, 0.0, 0.05)
-REWARD = Metric("accuracy.reward", _SAYS.format("reward"), "", 1.0, 0.0, 0.1, ("reward_hacked",))
+REWARD = Metric(
+    "accuracy.reward",
+    _SAYS.format("reward"),
+    "",
+    1.0,
+    0.0,
+    0.1,
+    ("copy_last", "reward_hacked", "optimistic"),
+)
 THINGS = Metric(
     "accuracy.things",
     "foretells the thing that it foretells worst better than copying",
@@ -72,7 +80,7 @@ LOST = Metric(
     "",
     0.0,
     1.0,
-    0.03,
+    0.02,
     ("copy_last", "teleporting"),
 )
 METRICS = (VECTORS, IMAGES, CLASSES, REWARD, THINGS, GUESSES, HORIZON, LOST)

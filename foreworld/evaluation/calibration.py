@@ -75,7 +75,7 @@ REWARD = Metric(
     0.0,
     0.5,
     0.1,
-    ("reward_hacked",),
+    ("reward_hacked", "optimistic"),
 )
 CONTINUE = Metric(
     "calibration.continue",
@@ -84,7 +84,6 @@ CONTINUE = Metric(
     0.0,
     1.0,
     0.2,
-    ("optimistic",),
 )
 KNOWING = Metric(
     "calibration.risk_coverage",

@@ -16,8 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from foreworld.evaluation.control import MakeStream
 from foreworld.evaluation.intervals import Interval, bootstrap
 from foreworld.evaluation.metric import Metric, Reading, unavailable
+from foreworld.evaluation.played import close
 from foreworld.evaluation.robustness import LEAST, Kept, open_loop
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.variants import (
@@ -83,22 +85,32 @@ def read(subject: Subject) -> list[Reading]:
         reason = "there is no world with factors that have ranges for training and for test"
         return unavailable(METRICS, reason)
     model, context, seed = subject.model, subject.protocol.context, subject.protocol.seed
+    try:
+        actions = actions_for(model.specs["action"], EPISODES, ROWS)
+    except ValueError as error:  # they have no bounds
+        return unavailable(METRICS, str(error))
     make = shifted(subject, "train")
-    stream = make(EPISODES, seed)
-    actions = actions_for(stream.specs["action"], EPISODES, ROWS)
-    calm = watch(stream, actions, seed)
+    calm = _watched(make, actions, seed)
     before = open_loop(model, calm, calm, context)
     if 1 - before.ours.sum() / max(before.copied.sum(), 1e-12) < LEAST:
         return unavailable(METRICS, "the model foretells nothing within its own ranges either")
     # The scale of surprise, and the usual episodes, come from different starts.
-    scale = losses(model, watch(stream, actions, seed + EPISODES))
+    scale = losses(model, _watched(make, actions, seed + EPISODES))
     usual = standardised(losses(model, calm), scale)
     strange = {}
     for name, shift in single_shifts(subject).items():
-        batch = watch(shift(EPISODES, seed), actions, seed)
+        batch = _watched(shift, actions, seed)
         kept = Kept(open_loop(model, batch, batch, context), before).interval(seed).value
         strange[name] = Strange(standardised(losses(model, batch), scale), kept)
     return compare(usual, strange, seed)
+
+
+def _watched(make: MakeStream, actions: np.ndarray, seed: int) -> Batch:
+    stream = make(EPISODES, seed)
+    try:
+        return watch(stream, actions, seed)
+    finally:
+        close(stream)
 
 
 def compare(usual: np.ndarray, strange: dict[str, Strange], seed: int) -> list[Reading]:

@@ -21,10 +21,11 @@ from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.windows import Windows, held_out_windows
 
 PER_EPISODE = 4  # training windows of each episode, for the nearest neighbour
-LOST = 3  # steps in a row no better than copying: the dream has failed
+IN_A_ROW = 3  # steps in a row no better than copying: the dream has failed
+RARE = 4  # times as many windows where rare failures are looked for
 MOVED = 1e-4  # of a deviation squared a number: where copying errs by less, nothing happened
 
-MOVING = ("copy_last", "action_blind", "scrambled", "teleporting", "drifting")
+MOVING = ("copy_last", "action_blind", "scrambled", "drifting")
 _SAYS = "foretells {} better than copying what was last seen"
 VECTORS = Metric("accuracy.vectors", _SAYS.format("numbers"), "", 1.0, 0.0, 0.1, MOVING)
 IMAGES = Metric(
@@ -34,10 +35,18 @@ IMAGES = Metric(
     1.0,
     0.0,
     0.2,
-    ("copy_last", "scrambled", "teleporting"),
+    ("copy_last", "scrambled"),
 )
 CLASSES = Metric("accuracy.classes", _SAYS.format("classes"), "", 1.0, 0.0, 0.05)
-REWARD = Metric("accuracy.reward", _SAYS.format("reward"), "", 1.0, 0.0, 0.1, ("reward_hacked",))
+REWARD = Metric(
+    "accuracy.reward",
+    _SAYS.format("reward"),
+    "",
+    1.0,
+    0.0,
+    0.1,
+    ("copy_last", "reward_hacked", "optimistic"),
+)
 THINGS = Metric(
     "accuracy.things",
     "foretells the thing that it foretells worst better than copying",
@@ -65,7 +74,16 @@ HORIZON = Metric(
     0.1,
     ("copy_last",),
 )
-METRICS = (VECTORS, IMAGES, CLASSES, REWARD, THINGS, GUESSES, HORIZON)
+LOST = Metric(
+    "accuracy.lost",
+    "share of dreams that are at some step further off than what was last seen",
+    "",
+    0.0,
+    1.0,
+    0.02,
+    ("copy_last", "teleporting"),
+)
+METRICS = (VECTORS, IMAGES, CLASSES, REWARD, THINGS, GUESSES, HORIZON, LOST)
 KINDS = {"vector": VECTORS, "image": IMAGES, "discrete": CLASSES}
 Errors = dict[str, np.ndarray]  # name of the model or a guess -> errors [E, H]
 
@@ -88,6 +106,7 @@ def read(subject: Subject) -> list[Reading]:
         _things(sitting, imagined, seed),
         _against_guesses(judged, seed),
         _horizon(sitting, imagined, subject),
+        _lost(subject, sitting),
     ]
 
 
@@ -197,6 +216,20 @@ def _against_guesses(errors: dict[str, Errors], seed: int) -> Reading:
     )
 
 
+def _lost(subject: Subject, sitting: Sitting) -> Reading:
+    """Rare and total failures, which averages forgive; of more windows where numbers are judged."""
+    if sitting.chief[0].kind == "vector":
+        sitting = sit(subject, RARE)
+    rulers, windows = sitting.chief, sitting.windows
+    imagined = sitting.imagine(windows.actions, rulers)
+    last = {r.head: windows.last_seen(r.head).expand_as(imagined[r.head]) for r in rulers}
+    ours, copied = (sitting.errors(guess, rulers) for guess in (imagined, last))
+    floor = MOVED * sum(int(r.live.sum()) for r in rulers)
+    lost = (ours >= copied.clamp(min=floor)).any(1)
+    share = sitting.by_episode(lost.float()) / windows.per_episode
+    return Reading(LOST, bootstrap_mean(share), details={"windows": len(lost)})
+
+
 def _horizon(sitting: Sitting, imagined: dict[str, Tensor], subject: Subject) -> Reading:
     """The median of the Kaplan-Meier curve over windows, resampled by episodes."""
     judged, windows = sitting.chief, sitting.windows
@@ -228,14 +261,14 @@ def _horizon(sitting: Sitting, imagined: dict[str, Tensor], subject: Subject) ->
 
 
 def failures(ours: np.ndarray, copied: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:
-    """When dreams fail, errors [M, H]: the first of `LOST` steps in a row no better than a copy.
+    """When dreams fail, by errors [M, H]: at the first of `IN_A_ROW` steps no better than a copy.
 
     Returns steps [M], the last one watched where it never failed, and whether it did [M]. Where
-    copying errs by less than `floor` nothing happened, and only an error larger than it is a loss.
+    copying errs by less than `floor` nothing happened, and only an error larger than it counts.
     """
     lost = np.asarray(ours >= np.maximum(copied, floor))
     horizon = lost.shape[1]
-    runs = np.lib.stride_tricks.sliding_window_view(lost, min(LOST, horizon), axis=1).all(-1)
+    runs = np.lib.stride_tricks.sliding_window_view(lost, min(IN_A_ROW, horizon), axis=1).all(-1)
     failed = np.asarray(runs.max(1))
     return np.where(failed, runs.argmax(1) + 1, horizon), failed
 

@@ -94,8 +94,9 @@ def _protocol(subject: Subject) -> dict[str, Any]:
 
 
 def _solved(subject: Subject) -> Reading:
-    """Of the starts in the world that policies are compared on, or else of held-out episodes."""
+    """Of held-out episodes, and of the starts in the world that policies are compared on."""
     p = subject.protocol
+    rows = [np.asarray(e[SUCCESS][0]) for e in subject.held_out if SUCCESS in e.steps]
     if subject.make_stream is not None:
         stream = subject.make_stream(p.episodes, p.seed)
         try:
@@ -104,14 +105,11 @@ def _solved(subject: Subject) -> Reading:
             close = getattr(stream, "close", None)
             if close is not None:
                 close()
-        flags = first.get(SUCCESS)
-    else:
-        rows = [e[SUCCESS][0] for e in subject.held_out if SUCCESS in e.steps]
-        flags = np.stack(rows) if rows else None
-    if flags is None:
+        rows += list(first.get(SUCCESS, ()))
+    if not rows:
         return Reading(SOLVED, reason=f"the world has no flag {SUCCESS!r}")
-    solved = np.asarray(flags).reshape(len(flags), -1).max(1) > 0
-    return Reading(SOLVED, wilson(int(solved.sum()), len(solved)))
+    solved = [bool(np.max(row) > 0) for row in rows]
+    return Reading(SOLVED, wilson(sum(solved), len(solved)))
 
 
 def _alignment(subject: Subject) -> Reading:

@@ -20,6 +20,7 @@ from foreworld.evaluation.subject import Subject
 
 LEVELS = (0.5, 0.8, 0.95)
 MOST = 10.0  # times what is claimed: more is as bad
+NEAR = 5  # steps whose ranks are looked at for evenness
 APART = 4  # ranks of a window that count as independent: other numbers, other steps
 
 OVER = Metric(
@@ -74,7 +75,7 @@ REWARD = Metric(
     0.0,
     0.5,
     0.1,
-    ("reward_hacked",),
+    ("reward_hacked", "optimistic"),
 )
 CONTINUE = Metric(
     "calibration.continue",
@@ -83,7 +84,6 @@ CONTINUE = Metric(
     0.0,
     1.0,
     0.2,
-    ("optimistic",),
 )
 KNOWING = Metric(
     "calibration.risk_coverage",
@@ -136,7 +136,8 @@ def _spread(claims: Claims) -> list[Reading]:
 
 
 def _ranks(claims: Claims) -> list[Reading]:
-    """Coverage from all ranks; evenness from a few a window, for neighbours share their luck."""
+    """Coverage from all ranks; evenness from a few a window, for neighbours share
+    their luck, and early ones: later on chaos makes all futures equally unlike each other."""
     n, rng = len(claims.draws), np.random.default_rng(claims.seed)
     where = scores.ranks(claims.draws, claims.truth, rng, SAME)
     open_MHD = np.asarray((np.abs(claims.draws - claims.truth) > SAME).max(0))
@@ -159,7 +160,7 @@ def _ranks(claims: Claims) -> list[Reading]:
         rates,
         claims.seed,
     )
-    picked = _few_a_window(where, open_MHD, rng)
+    picked = _few_a_window(where[:, :NEAR], open_MHD[:, :NEAR], rng)
     value, p_value = scores.unevenness(picked, n)
     histogram = np.bincount(where[open_MHD], minlength=n + 1) / open_MHD.sum()
     details = {"histogram": histogram.tolist(), "p": p_value, "ranks": len(picked)}

@@ -36,7 +36,8 @@ GAIN = Metric(
     perfect=1.0,
     blind=0.0,
     tolerance=0.01,  # the simulator worn as a model plans exactly like its own reference
-    catches=("copy_last", "action_blind", "off_by_one", "teleporting", "drifting", "optimistic"),
+    # A reward too many is caught where episodes end: it pays to put the end off.
+    catches=("copy_last", "action_blind", "teleporting", "reward_hacked", "optimistic"),
 )
 OPTIMISM = Metric(
     "use.optimism",

@@ -84,9 +84,7 @@ class Stage:
         return self.stream.specs["action"]
 
     def close(self) -> None:
-        close = getattr(self.stream, "close", None)
-        if close is not None:
-            close()
+        close(self.stream)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +125,11 @@ def _before_the_clock(stage: Stage) -> int:
         if (step["is_last"] & ~step["is_terminal"]).any():
             return t + 1 - context
     return stage.steps
+
+
+def close(stream: Stream) -> None:
+    """Lets a stream's worlds go, where it holds any."""
+    getattr(stream, "close", lambda: None)()
 
 
 def random_actions(spec: Spec, episodes: int, steps: int, seed: int = 0) -> np.ndarray:

@@ -49,7 +49,7 @@ SPEARMAN = Metric(
     perfect=1.0,
     blind=0.0,
     tolerance=0.1,
-    catches=("copy_last", "action_blind", "scrambled"),
+    catches=("copy_last", "action_blind", "optimistic"),
 )
 PEARSON = Metric(
     "use.return_correlation",
@@ -58,7 +58,7 @@ PEARSON = Metric(
     perfect=1.0,
     blind=0.0,
     tolerance=0.1,
-    catches=("copy_last", "action_blind", "scrambled"),
+    catches=("copy_last", "action_blind", "optimistic"),
 )
 MMRV = Metric(
     "use.rank_violation",
@@ -67,7 +67,7 @@ MMRV = Metric(
     perfect=0.0,
     blind=0.75,
     tolerance=0.1,
-    catches=("copy_last", "action_blind", "scrambled"),
+    catches=("copy_last", "action_blind", "optimistic"),
 )
 ERROR = Metric(
     "use.return_error",

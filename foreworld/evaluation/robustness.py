@@ -23,7 +23,8 @@ from torch import Tensor
 from foreworld.evaluation.control import MakeStream
 from foreworld.evaluation.imagination import changed, kind_of, recorded_heads
 from foreworld.evaluation.intervals import Interval, bootstrap
-from foreworld.evaluation.metric import Metric, Reading
+from foreworld.evaluation.metric import Metric, Reading, unavailable
+from foreworld.evaluation.played import close
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.variants import (
     actions_for,
@@ -34,7 +35,6 @@ from foreworld.evaluation.variants import (
     watch,
 )
 from foreworld.evaluation.windows import Windows, believe, foretell
-from foreworld.streams.collect import Stream
 from foreworld.streams.disturbed import disturbed
 from foreworld.vocab import Batch, WorldModel, map_state, rollout
 
@@ -70,9 +70,11 @@ class Errors(NamedTuple):
 def read(subject: Subject) -> list[Reading]:
     """Kept skill by disturbance and factor; N/A without a world, or where no skill is to lose."""
     if subject.make_stream is None:
-        reason = "there is no world to disturb, only logged episodes"
-        return [Reading(metric, reason=reason) for metric in METRICS]
-    senses = _Bench(subject, subject.make_stream)
+        return unavailable(METRICS, "there is no world to disturb, only logged episodes")
+    try:
+        senses = _Bench(subject, subject.make_stream)
+    except ValueError as error:  # actions without bounds
+        return unavailable(METRICS, str(error))
     sensors = dict(senses.sensors())
     doubles = dict(senses.sensor_pairs())
     late = dict(senses.delays())
@@ -103,7 +105,7 @@ class _Bench:
         stream = make(EPISODES, self.seed)
         self.actions = actions_for(stream.specs["action"], EPISODES, rows)
         self.clean = watch(stream, self.actions, self.seed)
-        _close(stream)
+        close(stream)
         self.calm = open_loop(self.model, self.clean, self.clean, self.context)
 
     def sensors(self) -> Iterator[tuple[str, Kept]]:
@@ -128,10 +130,10 @@ class _Bench:
             for name, strength in strengths.items():
                 stream = disturbed(stream, name, strength, self.seed)
         except ValueError:
-            _close(base)
+            close(base)
             return
         seen = watch(stream, self.actions, self.seed)
-        _close(base)
+        close(base)
         errors = open_loop(self.model, seen, seen if truth is None else truth, self.context)
         yield "+".join(f"{name} {s:g}" for name, s in strengths.items()), self.kept(errors)
 
@@ -139,7 +141,7 @@ class _Bench:
         for name, make in makes.items():
             stream = make(EPISODES, self.seed)
             seen = watch(stream, self.actions, self.seed)
-            _close(stream)
+            close(stream)
             yield name, self.kept(open_loop(self.model, seen, seen, self.context))
 
     def kept(self, errors: Errors) -> Kept:
@@ -256,9 +258,3 @@ def _of_features(model: WorldModel, state: object, windows: Windows, alive: Tens
         for guess in (imagined, last)
     )
     return Errors(ours, copied)
-
-
-def _close(stream: Stream) -> None:
-    close = getattr(stream, "close", None)
-    if close is not None:
-        close()

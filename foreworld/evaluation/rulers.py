@@ -84,11 +84,15 @@ class Sitting:
         return x.unflatten(0, (self.windows.episodes, -1)).sum(1).double().numpy()
 
 
-def sit(subject: Subject, horizon: int | None = None) -> Sitting:
-    """Windows of the held-out episodes as the protocol says. Raises ValueError: all too short."""
+def sit(subject: Subject, times: int = 1) -> Sitting:
+    """Windows of the held-out episodes as the protocol says, or `times` as many of each.
+
+    Raises ValueError where all episodes are too short.
+    """
     p = subject.protocol
-    steps = p.horizon if horizon is None else horizon
-    windows = held_out_windows(subject.held_out, p.context, steps, p.per_episode, p.seed)
+    windows = held_out_windows(
+        subject.held_out, p.context, p.horizon, times * p.per_episode, p.seed
+    )
     state = believe(subject.model, windows.seen)
     return Sitting(subject.model, windows, state, rulers_of(subject.model, windows.batch))
 

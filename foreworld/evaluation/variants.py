@@ -17,7 +17,6 @@ import torch
 from foreworld.evaluation.control import MakeStream
 from foreworld.evaluation.played import random_actions
 from foreworld.evaluation.subject import Subject
-from foreworld.evaluation.windows import Windows
 from foreworld.policies.wander import WanderPolicy
 from foreworld.streams import GymStream
 from foreworld.streams.collect import Stream
@@ -90,10 +89,3 @@ def watch(stream: Stream, actions: np.ndarray, seed: int) -> Batch:
         rows.append(stream.step(actions[:, t]))
     batch = {k: torch.from_numpy(np.stack([row[k] for row in rows], 1)) for k in rows[0]}
     return {**batch, "action": torch.from_numpy(actions)}
-
-
-def whole(batch: Batch, context: int) -> Windows:
-    """Watched rows as windows, one a world; worlds that ended before the last row are left out."""
-    ended = batch["is_last"][:, :-1].any(1)
-    kept = {k: v[~ended] for k, v in batch.items()}
-    return Windows(kept, context, int((~ended).sum()), int(ended.sum()))

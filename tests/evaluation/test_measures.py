@@ -102,7 +102,7 @@ def test_a_leak_and_solved_starts_void_the_rest(subject, dot_env):
     assert found["overlap"].alarm and found["overlap"].details["episodes"] == [3]
     assert found["overlap"].details["protocol"]["held-out episodes"] == 12
     assert readings(audit, subject, training=())["overlap"].reason
-    solved = tuple(range(subject.protocol.seed, subject.protocol.seed + 4))
+    solved = tuple(range(subject.protocol.seed, subject.protocol.seed + 5))
     stream = lambda num, seed: GymStream(lambda: dot_env(solved=solved), num, seed)  # noqa: E731
     assert readings(audit, subject, make_stream=stream)["solved"].alarm
     logged = readings(audit, subject, make_stream=None)["solved"]

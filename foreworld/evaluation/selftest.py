@@ -49,7 +49,7 @@ EXAMS = {
     ),
     "chance": Exam({"factors": {"kick": 0.004}}, ("calibration",)),
     "task": Exam(
-        {"ends": True, "factors": {"push": 6, "friction": 0.4}}, ("planning_gain", "ranking")
+        {"ends": True, "factors": {"push": 40, "friction": 0.9}}, ("planning_gain", "ranking")
     ),
 }
 COLUMNS: dict[str, tuple[str, ...]] = {

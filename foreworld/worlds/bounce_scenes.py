@@ -57,9 +57,9 @@ def enter(
     return state
 
 
-def out(state: Array, ball: int, speed: Array) -> Array:
+def out(state: Array, speed: Array) -> Array:
     """After how many imagined steps a ball that entered is out on the other side [M]."""
-    half, radius = STATE.read(state, "screen")[:, 2], STATE.read(state, "radius")[:, ball]
+    half = STATE.read(state, "screen")[:, 2]
     return np.ceil((2 * half + 0.02) / speed).astype(int)
 
 
@@ -77,7 +77,7 @@ def _scenes(seen: Array, when: Array, truth: Array, other: Array) -> Scenes:
 
 def _drawn(rng: np.random.Generator, count: int) -> tuple[Array, Array]:
     """Lanes and speeds."""
-    return rng.uniform(-0.12, 0.12, count), rng.uniform(0.0145, 0.028, count)
+    return rng.uniform(-0.12, 0.12, count), rng.uniform(0.0145, 0.025, count)
 
 
 def _sides(rng: np.random.Generator) -> float:
@@ -88,7 +88,7 @@ def moving(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Scen
     """A ball crosses behind the screen; the other: nothing has changed since it went."""
     lane, speed = _drawn(rng, 2 * count)
     first = enter(empty(world, rng, 2 * count), ONE, lane, speed, _sides(rng))
-    when = out(first, ONE, speed)
+    when = out(first, speed)
     seen, truth = _play(world, first, when)
     return _scenes(seen, when, truth, seen[:, -1])
 
@@ -98,7 +98,7 @@ def permanence(world: FunctionalWorld, rng: np.random.Generator, count: int) -> 
     lane, speed = _drawn(rng, count)
     bare = empty(world, rng, count)
     with_ball = enter(bare, ONE, lane, speed, _sides(rng))
-    when = out(with_ball, ONE, speed)
+    when = out(with_ball, speed)
     return _against(world, with_ball, bare, when)
 
 
@@ -114,7 +114,7 @@ def count_two(world: FunctionalWorld, rng: np.random.Generator, count: int) -> S
     speed, side = _drawn(rng, count)[1], _sides(rng)
     one = enter(empty(world, rng, count), ONE, np.full(count, 0.13), speed, side)
     two = enter(one, TWO, np.full(count, -0.13), speed, side)
-    return _against(world, two, one, out(one, ONE, speed))
+    return _against(world, two, one, out(one, speed))
 
 
 def identity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Scenes:
@@ -122,7 +122,7 @@ def identity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Sc
     lane, speed = _drawn(rng, count)
     bare, side = _alike(empty(world, rng, count)), _sides(rng)
     one, two = (enter(bare, ball, lane, speed, side) for ball in (ONE, TWO))
-    return _against(world, one, two, out(one, ONE, speed))
+    return _against(world, one, two, out(one, speed))
 
 
 def _alike(state: Array) -> Array:
@@ -140,7 +140,7 @@ def continuity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> 
     bare, side = empty(world, rng, count), _sides(rng)
     lane = np.where(lane >= 0, 1, -1) * np.maximum(np.abs(lane), 0.09)
     one, two = (enter(bare, ONE, way * lane, speed, side) for way in (1, -1))
-    return _against(world, one, two, out(one, ONE, speed))
+    return _against(world, one, two, out(one, speed))
 
 
 def solidity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Scenes:
@@ -154,7 +154,7 @@ def solidity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Sc
     for apart in (0.0, 0.1):
         first = enter(bare, ONE, zero + apart, speed, -1.0)
         first = enter(first, TWO, zero - apart, speed, 1.0)
-        when = out(first, ONE, speed)
+        when = out(first, speed)
         seen, truth = _play(world, first, when)
         other, rgb = truth.copy(), STATE.read(truth, "rgb")
         rgb[:, [ONE, TWO]] = rgb[:, [TWO, ONE]]

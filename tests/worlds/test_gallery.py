@@ -112,8 +112,8 @@ def test_what_the_rays_meet():
 
 
 def test_what_is_hidden_is_not_seen_and_comes_back():
-    state = empty(screen=(0, 1.0, 0.9, 0.06), balls_there=(1, 0), balls=(0, 2.0), speed=0.0)
-    bare = empty(screen=(0, 1.0, 0.9, 0.06))
+    state = empty(screen=(0, 1.0, 0.5, 0.06), balls_there=(1, 0), balls=(0, 2.0), speed=0.0)
+    bare = empty(screen=(0, 1.0, 0.5, 0.06))
     look = lambda s: WORLD.look(s, ["image", "visible"])  # noqa: E731
     assert np.array_equal(look(state)["image"], look(bare)["image"])
     assert look(state)["visible"][0, THINGS.index("blue")] == 0

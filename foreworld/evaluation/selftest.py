@@ -83,8 +83,8 @@ EXPECTED: dict[str, str] = {
     "under_confident": "  .   .   .   .   .    X    X    .    .    .    .    .    .    .    .   .",
     "forgetful":       "  -   -   .   .   .    -    -    X    X    -    .    -    .    .    .   .",
     "hoarder":         "  .   .   .   .   .    .    .    X    X    .    .    .    .    .    .   .",
-    "teleporting":     "  X   X   .   .   .    -    -    X    X    -    X    X    -    .    -   .",
-    "drifting":        "  X   -   .   .   .    -    -    -    -    X    X    X    .    .    -   .",
+    "teleporting":     "  X   X   .   .   .    -    -    X    X    -    X    -    -    .    -   .",
+    "drifting":        "  X   -   .   .   .    -    -    -    -    X    X    -    .    .    -   .",
     "reward_hacked":   "  .   .   .   .   .    -    .    .    .    .    .    X    X    X    X   .",
     "optimistic":      "  .   .   .   .   X    -    .    .    .    .    .    X    X    X    X   .",
     "colour_blind":    "  .   -   .   .   .    -    -    X    X    .    .    .    .    .    .   .",
@@ -214,8 +214,9 @@ def _branching(options: Mapping[str, Any]) -> BranchingWorld:
 
 
 def protocol(fast: bool, seed: int) -> Protocol:
-    few = {"per_episode": 4, "starts": 16, "episodes": 8, "stretch": 200}
-    return Protocol(seed=HELD_OUT + seed, **few)
+    whole = {"per_episode": 4, "starts": 16, "episodes": 8, "stretch": 200}
+    few = {"per_episode": 2, "starts": 8, "episodes": 6, "stretch": 100}
+    return Protocol(seed=HELD_OUT + seed, **(few if fast else whole))
 
 
 def _cell(expected: str, names: tuple[str, ...], known: Mapping[str, Reading]) -> Cell:

@@ -109,10 +109,11 @@ def _difference(
         np.array([report[n][column] for n in names]) for report, column in ((a, 0), (b, 0), (a, 1))
     )
     gain = bootstrap_skill(theirs - ours, copied)  # 1 - sum of what B errs more / sum of copying
-    change = Interval(*(x - 1 for x in (gain.value, gain.low, gain.high)), gain.n)
+    change = Interval(gain.value - 1, gain.low - 1, gain.high - 1, gain.n)
     most = int((theirs - ours).argmax())
-    skills = [float(1 - errors.sum() / copied.sum()) for errors in (ours, theirs)]
-    return Difference(head, *skills, change, names[most], float(ours[most]), float(theirs[most]))
+    before, after = (float(1 - errors.sum() / copied.sum()) for errors in (ours, theirs))
+    grew = float(ours[most]), float(theirs[most])
+    return Difference(head, before, after, change, names[most], grew[0], grew[1])
 
 
 def _shift(a: Mapping[str, Any], b: Mapping[str, Any]) -> Shift | None:

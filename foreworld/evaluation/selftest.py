@@ -194,7 +194,7 @@ def sitting(exam: str, fast: bool = False, seed: int = 0) -> Subject:
         list(collect(stream, RandomPolicy(stream.specs["action"], first), None, num, seed=first))
         for first in (HELD_OUT + seed, seed)
     )
-    simulator = BounceWorld(**{k: v for k, v in options.items() if k in OURS})
+    simulator: Any = BounceWorld(**{k: v for k, v in options.items() if k in OURS})
     return Subject(
         SimulatorModel(simulator, stream.specs),
         held_out,

@@ -48,7 +48,7 @@ MOVING = _skill("moving", "What rolls behind a screen comes out where and when i
 COUNT = _share("count", "As many come out as went in.", *LOST)
 IDENTITY = _share("identity", "What comes out has the colour that went in.", *LOST, "colour_blind")
 REMOVAL = _share("removal", "What was taken away before one's eyes stays away.", "hoarder")
-RETURN = _skill("return", "Turned away from and returned to, three times, it stands there.", *LOST)
+RETURN = _share("return", "Turned away from and returned to, three times, it stands there.", *LOST)
 EDIT = _share("edit", "What was moved is where it was moved to, after a look away.", *LOST)
 SURPRISE = _share(
     "surprise",

@@ -20,6 +20,7 @@ from foreworld.worlds.scenes import Scenes, join, stage, twinned
 CONTEXT = 12  # rows seen
 LONGEST = 32  # steps imagined
 CORNER = (-0.37, -0.37)
+DEEP = 0.04  # how deep behind the screen's edge a ball is in the last row seen; no pixel shows it
 ONE, TWO = 1, 2  # the balls that act: red and green in training
 
 Array = np.ndarray
@@ -40,16 +41,14 @@ def empty(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Array
     return state
 
 
-def enter(
-    state: Array, ball: int, lane: Array, speed: Array, side: float = -1.0, late: Array | float = 0
-) -> Array:
+def enter(state: Array, ball: int, lane: Array, speed: Array, side: float = -1.0) -> Array:
     """Send a ball behind the screen, so that the last row seen is the first without it.
 
-    lane [M] is its height, speed [M], side -1: from the left. late: how much deeper it is then.
+    lane [M] is its height, speed [M], side -1: from the left.
     """
     state = state.copy()
     half, radius = STATE.read(state, "screen")[:, 2], STATE.read(state, "radius")[:, ball]
-    x = -half + radius + 0.005 + late - speed * (CONTEXT - 1)
+    x = -half + radius + DEEP - speed * (CONTEXT - 1)
     place, speeds, there = (STATE.read(state, name) for name in ("place", "speed", "there"))
     place[:, ball, 0], place[:, ball, 1] = -side * x, lane
     speeds[:, ball, 0], there[:, ball] = -side * speed, 1.0

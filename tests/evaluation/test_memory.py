@@ -1,4 +1,4 @@
-"""Memory: the simulator remembers all, forgetful copies of it do not, and the last row is no memory."""
+"""Memory: the simulator remembers, forgetful copies do not, and the last row is no memory."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ from foreworld.worlds.scenes import Scenes
 
 PAIRS = 12  # scenes of a kind, each with its twin
 AT_ONCE = 64  # scenes imagined together
+DRAW = 0.02  # of the distance of truth and other: what is said by so little is not said
 DIFFERS = 0.02  # of the range of a number: what differs less is not judged
 LOST = ("copy_last", "forgetful", "teleporting", "scrambled")
 
@@ -94,7 +95,7 @@ class Judged:
 
     def right(self) -> np.ndarray:
         """For each pair of twins the share that was said right, half for a draw."""
-        draw = np.abs(self.to_truth - self.to_other) <= 1e-9 + 1e-6 * self.apart
+        draw = np.abs(self.to_truth - self.to_other) <= 1e-9 + DRAW * self.apart
         right = np.where(draw, 0.5, (self.to_truth < self.to_other) * 1.0)
         return np.array([right[self.twins == twin].mean() for twin in np.unique(self.twins)])
 

@@ -38,7 +38,7 @@ LOST = ("copy_last", "forgetful", "teleporting", "scrambled")
 
 
 def _share(name: str, says: str, *catches: str) -> Metric:
-    return Metric(f"memory.{name}", says, "", 1.0, 0.5, 0.03, catches)
+    return Metric(f"memory.{name}", says, "", 1.0, 0.5, 0.01, catches)  # no chance in scenes
 
 
 def _skill(name: str, says: str, *catches: str) -> Metric:

@@ -56,10 +56,10 @@ def enter(state: Array, ball: int, lane: Array, speed: Array, side: float = -1.0
     return state
 
 
-def out(state: Array, speed: Array) -> Array:
-    """After how many imagined steps a ball that entered is out on the other side [M]."""
-    half = STATE.read(state, "screen")[:, 2]
-    return np.ceil((2 * half + 0.02) / speed).astype(int)
+def out(state: Array, ball: int, speed: Array) -> Array:
+    """After how many imagined steps three quarters of a ball are out on the other side [M]."""
+    half, radius = STATE.read(state, "screen")[:, 2], STATE.read(state, "radius")[:, ball]
+    return np.ceil((2 * half - DEEP - 0.5 * radius) / speed).astype(int)
 
 
 def _play(world: FunctionalWorld, first: Array, when: Array) -> tuple[Array, Array]:
@@ -87,7 +87,7 @@ def moving(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Scen
     """A ball crosses behind the screen; the other: nothing has changed since it went."""
     lane, speed = _drawn(rng, 2 * count)
     first = enter(empty(world, rng, 2 * count), ONE, lane, speed, _sides(rng))
-    when = out(first, speed)
+    when = out(first, ONE, speed)
     seen, truth = _play(world, first, when)
     return _scenes(seen, when, truth, seen[:, -1])
 
@@ -97,7 +97,7 @@ def permanence(world: FunctionalWorld, rng: np.random.Generator, count: int) -> 
     lane, speed = _drawn(rng, count)
     bare = empty(world, rng, count)
     with_ball = enter(bare, ONE, lane, speed, _sides(rng))
-    when = out(with_ball, speed)
+    when = out(with_ball, ONE, speed)
     return _against(world, with_ball, bare, when)
 
 
@@ -113,7 +113,7 @@ def count_two(world: FunctionalWorld, rng: np.random.Generator, count: int) -> S
     speed, side = _drawn(rng, count)[1], _sides(rng)
     one = enter(empty(world, rng, count), ONE, np.full(count, 0.13), speed, side)
     two = enter(one, TWO, np.full(count, -0.13), speed, side)
-    return _against(world, two, one, out(one, speed))
+    return _against(world, two, one, out(one, ONE, speed))
 
 
 def identity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Scenes:
@@ -121,7 +121,7 @@ def identity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Sc
     lane, speed = _drawn(rng, count)
     bare, side = _alike(empty(world, rng, count)), _sides(rng)
     one, two = (enter(bare, ball, lane, speed, side) for ball in (ONE, TWO))
-    return _against(world, one, two, out(one, speed))
+    return _against(world, one, two, out(one, ONE, speed))
 
 
 def _alike(state: Array) -> Array:
@@ -139,7 +139,7 @@ def continuity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> 
     bare, side = empty(world, rng, count), _sides(rng)
     lane = np.where(lane >= 0, 1, -1) * np.maximum(np.abs(lane), 0.09)
     one, two = (enter(bare, ONE, way * lane, speed, side) for way in (1, -1))
-    return _against(world, one, two, out(one, speed))
+    return _against(world, one, two, out(one, ONE, speed))
 
 
 def solidity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Scenes:
@@ -153,7 +153,7 @@ def solidity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Sc
     for apart in (0.0, 0.1):
         first = enter(bare, ONE, zero + apart, speed, -1.0)
         first = enter(first, TWO, zero - apart, speed, 1.0)
-        when = out(first, speed)
+        when = out(first, ONE, speed)
         seen, truth = _play(world, first, when)
         other, rgb = truth.copy(), STATE.read(truth, "rgb")
         rgb[:, [ONE, TWO]] = rgb[:, [TWO, ONE]]

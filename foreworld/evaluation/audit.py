@@ -35,7 +35,9 @@ OVERLAP = Metric(
     0.0,
     ("leaked_split",),
 )
-SOLVED = Metric("audit.solved", "share of starts that are solved already", "", 0.0, 1.0, 0.05)
+SOLVED = Metric(
+    "audit.solved", "share of starts that are solved already", "", 0.0, 1.0, 0.05, ("leaked_split",)
+)
 ALIGNMENT = Metric(
     "audit.alignment",
     "error under the shift of actions that explains best, beside that without a shift",

@@ -26,7 +26,7 @@ from foreworld.vocab import State, map_state
 
 LOOKS = 50  # at how many instants of the long dream it is looked at
 BEYOND = 2.0  # times the range seen, so far outside a number may be: dreams are longer
-KEPT = 1e-3  # of its deviation over episodes, or 1: so far a constant may move
+KEPT = 0.25  # of its deviation over episodes, or of 1: so far a learned constant may wobble
 
 NORM = Metric(
     "long_dreams.norm",

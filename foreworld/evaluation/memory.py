@@ -32,12 +32,13 @@ from foreworld.worlds.scenes import Scenes
 
 PAIRS = 12  # scenes of a kind, each with its twin
 AT_ONCE = 64  # scenes imagined together
+DRAW = 0.02  # of the distance of truth and other: what is said by so little is not said
 DIFFERS = 0.02  # of the range of a number: what differs less is not judged
 LOST = ("copy_last", "forgetful", "teleporting", "scrambled")
 
 
 def _share(name: str, says: str, *catches: str) -> Metric:
-    return Metric(f"memory.{name}", says, "", 1.0, 0.5, 0.03, catches)
+    return Metric(f"memory.{name}", says, "", 1.0, 0.5, 0.01, catches)  # no chance in scenes
 
 
 def _skill(name: str, says: str, *catches: str) -> Metric:
@@ -48,7 +49,7 @@ MOVING = _skill("moving", "What rolls behind a screen comes out where and when i
 COUNT = _share("count", "As many come out as went in.", *LOST)
 IDENTITY = _share("identity", "What comes out has the colour that went in.", *LOST, "colour_blind")
 REMOVAL = _share("removal", "What was taken away before one's eyes stays away.", "hoarder")
-RETURN = _skill("return", "Turned away from and returned to, three times, it stands there.", *LOST)
+RETURN = _share("return", "Turned away from and returned to, three times, it stands there.", *LOST)
 EDIT = _share("edit", "What was moved is where it was moved to, after a look away.", *LOST)
 SURPRISE = _share(
     "surprise",
@@ -94,7 +95,7 @@ class Judged:
 
     def right(self) -> np.ndarray:
         """For each pair of twins the share that was said right, half for a draw."""
-        draw = np.abs(self.to_truth - self.to_other) <= 1e-9 + 1e-6 * self.apart
+        draw = np.abs(self.to_truth - self.to_other) <= 1e-9 + DRAW * self.apart
         right = np.where(draw, 0.5, (self.to_truth < self.to_other) * 1.0)
         return np.array([right[self.twins == twin].mean() for twin in np.unique(self.twins)])
 

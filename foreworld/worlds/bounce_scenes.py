@@ -20,6 +20,7 @@ from foreworld.worlds.scenes import Scenes, join, stage, twinned
 CONTEXT = 12  # rows seen
 LONGEST = 32  # steps imagined
 CORNER = (-0.37, -0.37)
+DEEP = 0.04  # how deep behind the screen's edge a ball is in the last row seen; no pixel shows it
 ONE, TWO = 1, 2  # the balls that act: red and green in training
 
 Array = np.ndarray
@@ -40,16 +41,14 @@ def empty(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Array
     return state
 
 
-def enter(
-    state: Array, ball: int, lane: Array, speed: Array, side: float = -1.0, late: Array | float = 0
-) -> Array:
+def enter(state: Array, ball: int, lane: Array, speed: Array, side: float = -1.0) -> Array:
     """Send a ball behind the screen, so that the last row seen is the first without it.
 
-    lane [M] is its height, speed [M], side -1: from the left. late: how much deeper it is then.
+    lane [M] is its height, speed [M], side -1: from the left.
     """
     state = state.copy()
     half, radius = STATE.read(state, "screen")[:, 2], STATE.read(state, "radius")[:, ball]
-    x = -half + radius + 0.005 + late - speed * (CONTEXT - 1)
+    x = -half + radius + DEEP - speed * (CONTEXT - 1)
     place, speeds, there = (STATE.read(state, name) for name in ("place", "speed", "there"))
     place[:, ball, 0], place[:, ball, 1] = -side * x, lane
     speeds[:, ball, 0], there[:, ball] = -side * speed, 1.0
@@ -57,10 +56,10 @@ def enter(
     return state
 
 
-def out(state: Array, speed: Array) -> Array:
-    """After how many imagined steps a ball that entered is out on the other side [M]."""
-    half = STATE.read(state, "screen")[:, 2]
-    return np.ceil((2 * half + 0.02) / speed).astype(int)
+def out(state: Array, ball: int, speed: Array) -> Array:
+    """After how many imagined steps three quarters of a ball are out on the other side [M]."""
+    half, radius = STATE.read(state, "screen")[:, 2], STATE.read(state, "radius")[:, ball]
+    return np.ceil((2 * half - DEEP - 0.5 * radius) / speed).astype(int)
 
 
 def _play(world: FunctionalWorld, first: Array, when: Array) -> tuple[Array, Array]:
@@ -88,7 +87,7 @@ def moving(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Scen
     """A ball crosses behind the screen; the other: nothing has changed since it went."""
     lane, speed = _drawn(rng, 2 * count)
     first = enter(empty(world, rng, 2 * count), ONE, lane, speed, _sides(rng))
-    when = out(first, speed)
+    when = out(first, ONE, speed)
     seen, truth = _play(world, first, when)
     return _scenes(seen, when, truth, seen[:, -1])
 
@@ -98,7 +97,7 @@ def permanence(world: FunctionalWorld, rng: np.random.Generator, count: int) -> 
     lane, speed = _drawn(rng, count)
     bare = empty(world, rng, count)
     with_ball = enter(bare, ONE, lane, speed, _sides(rng))
-    when = out(with_ball, speed)
+    when = out(with_ball, ONE, speed)
     return _against(world, with_ball, bare, when)
 
 
@@ -114,7 +113,7 @@ def count_two(world: FunctionalWorld, rng: np.random.Generator, count: int) -> S
     speed, side = _drawn(rng, count)[1], _sides(rng)
     one = enter(empty(world, rng, count), ONE, np.full(count, 0.13), speed, side)
     two = enter(one, TWO, np.full(count, -0.13), speed, side)
-    return _against(world, two, one, out(one, speed))
+    return _against(world, two, one, out(one, ONE, speed))
 
 
 def identity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Scenes:
@@ -122,7 +121,7 @@ def identity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Sc
     lane, speed = _drawn(rng, count)
     bare, side = _alike(empty(world, rng, count)), _sides(rng)
     one, two = (enter(bare, ball, lane, speed, side) for ball in (ONE, TWO))
-    return _against(world, one, two, out(one, speed))
+    return _against(world, one, two, out(one, ONE, speed))
 
 
 def _alike(state: Array) -> Array:
@@ -140,7 +139,7 @@ def continuity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> 
     bare, side = empty(world, rng, count), _sides(rng)
     lane = np.where(lane >= 0, 1, -1) * np.maximum(np.abs(lane), 0.09)
     one, two = (enter(bare, ONE, way * lane, speed, side) for way in (1, -1))
-    return _against(world, one, two, out(one, speed))
+    return _against(world, one, two, out(one, ONE, speed))
 
 
 def solidity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Scenes:
@@ -154,7 +153,7 @@ def solidity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Sc
     for apart in (0.0, 0.1):
         first = enter(bare, ONE, zero + apart, speed, -1.0)
         first = enter(first, TWO, zero - apart, speed, 1.0)
-        when = out(first, speed)
+        when = out(first, ONE, speed)
         seen, truth = _play(world, first, when)
         other, rgb = truth.copy(), STATE.read(truth, "rgb")
         rgb[:, [ONE, TWO]] = rgb[:, [TWO, ONE]]

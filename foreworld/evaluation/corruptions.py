@@ -26,7 +26,8 @@ from foreworld.worlds.bounce_physics import HALF
 from foreworld.worlds.bounce_state import STATE as PARTS
 
 HIDDEN = 0.02  # share of a thing that is seen: less is nothing
-RATE = 0.01  # of a step: how often it teleports, how far it drifts
+JUMPS = 0.02  # of the steps: at half of that, a dozen short scenes cannot be sure of it
+SLIDE = 0.01  # of the floor in a step
 LAGS = (1, 0, 3, 1, 7, 2, 5, 0, 6, 4, 8, 2)  # in which order time passes for the scrambled one
 
 
@@ -114,12 +115,12 @@ class UnderConfident(OverConfident):
 
 
 class Teleporting(SimulatorModel):
-    """Now and then, one step in a hundred, every thing is suddenly somewhere else."""
+    """Now and then, one step in fifty, every thing is suddenly somewhere else."""
 
     def imagine(self, state: Simulated, action: Tensor, noise: Tensor | None = None) -> Simulated:
         next = super().imagine(state, action, noise)
         sim = next.sim.numpy().copy()
-        jumps = _chance(sim, 0) < RATE
+        jumps = _chance(sim, 0) < JUMPS
         place = PARTS.read(sim, "place")
         drawn = np.stack([_chance(sim, 1 + n) for n in range(place[0].size)], 1)
         elsewhere = (2 * drawn.reshape(place.shape) - 1) * 0.8 * HALF
@@ -128,14 +129,13 @@ class Teleporting(SimulatorModel):
 
 
 class Drifting(SimulatorModel):
-    """Everything slides to one side, a hundredth of the floor in a step."""
+    """Everything slides to one corner, a hundredth of the floor in a step."""
 
     def imagine(self, state: Simulated, action: Tensor, noise: Tensor | None = None) -> Simulated:
         next = super().imagine(state, action, noise)
         sim = next.sim.numpy().copy()
-        place = PARTS.read(sim, "place")
-        place[..., 0] = np.minimum(place[..., 0] + 2 * HALF * RATE, HALF)
-        PARTS.write(sim, place=place)
+        slid = np.minimum(PARTS.read(sim, "place") + 2 * HALF * SLIDE, HALF)
+        PARTS.write(sim, place=slid)
         return next._replace(sim=torch.from_numpy(sim))
 
 

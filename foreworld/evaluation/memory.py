@@ -32,7 +32,7 @@ from foreworld.worlds.scenes import Scenes
 
 PAIRS = 12  # scenes of a kind, each with its twin
 AT_ONCE = 64  # scenes imagined together
-DRAW = 0.02  # of the distance of truth and other: what is said by so little is not said
+DRAW = 0.05  # of the distance of truth and other: what is said by so little is not said
 DIFFERS = 0.02  # of the range of a number: what differs less is not judged
 LOST = ("copy_last", "forgetful", "teleporting", "scrambled")
 

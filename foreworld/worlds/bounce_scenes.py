@@ -149,11 +149,15 @@ def solidity(world: FunctionalWorld, rng: np.random.Generator, count: int) -> Sc
     """
     speed = _drawn(rng, count)[1]
     bare, zero = _alike(empty(world, rng, count)), np.zeros(count)
+    screen, radius = STATE.read(bare, "screen"), STATE.read(bare, "radius")[:, ONE]
+    screen[:, 2] = rng.uniform(0.195, 0.215, count)  # room for two that have not met yet
+    STATE.write(bare, screen=screen)
     scenes = []
     for apart in (0.0, 0.1):
         first = enter(bare, ONE, zero + apart, speed, -1.0)
         first = enter(first, TWO, zero - apart, speed, 1.0)
-        when = out(first, ONE, speed)
+        shorter = (apart == 0.0) * 2 * radius  # who meets another need not cross it
+        when = out(first, ONE, speed) - np.floor(shorter / speed).astype(int)
         seen, truth = _play(world, first, when)
         other, rgb = truth.copy(), STATE.read(truth, "rgb")
         rgb[:, [ONE, TWO]] = rgb[:, [TWO, ONE]]

@@ -111,7 +111,9 @@ class GalleryWorld:
         dense = {
             "depth": depth if self.view == "image" else flat_depth,
             "normals": Spec((size, size, 3), "uint8", "image", observed=False),
-            "segmentation": Spec((size, size), "uint8", "vector", observed=False, record=True),
+            "segmentation": Spec(
+                (size, size), "uint8", "vector", 0, 3 + len(THINGS), observed=False, record=True
+            ),
         }
         return {
             self.view: picture_spec if self.view == "image" else retina,

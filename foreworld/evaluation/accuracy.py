@@ -168,7 +168,7 @@ def mean_skill(ours: np.ndarray, reference: np.ndarray, seed: int) -> Interval:
     told = reference.any(0)
 
     def statistic(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-        ratio = x.sum(axis) / np.maximum(y.sum(axis), np.finfo(float).tiny)
+        ratio = x.sum(axis) / np.maximum(y.sum(axis), 1e-12)
         return 1 - ratio.mean(-1)
 
     return bootstrap(statistic, [ours[:, told], reference[:, told]], seed)

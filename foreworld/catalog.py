@@ -41,6 +41,8 @@ LEARNERS = {  # of policies in imagination; built as (model, its `Config`)
 }
 
 WORLDS = {  # names of Gymnasium ids; any other id works as it is
+    "bounce": "foreworld/Bounce-v0",
+    "gallery": "foreworld/Gallery-v0",
     "rooms": "foreworld/Rooms-v0",
     "tabletop": "foreworld/Tabletop-v0",
     "cartpole_pixels": "foreworld/CartPolePixels-v0",

@@ -39,7 +39,8 @@ class Spec:
     zero padded. `observed=False` marks a training target that the model may predict and never sees.
     `names`: what each number of a vector is, row-major; "cup.x" is number x of the thing cup.
     `goal_of="image"` marks what the key `image` should become: policies read it, and models neither
-    see nor predict it, and episodes do not keep it.
+    see nor predict it, and episodes do not keep it. `record=True` marks what is kept to the bit for
+    its own sake, such as the state of a simulator: models neither see nor predict it.
     """
 
     shape: tuple[int, ...]
@@ -52,6 +53,7 @@ class Spec:
     observed: bool = True
     names: tuple[str, ...] | None = None
     goal_of: str | None = None
+    record: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -71,7 +73,7 @@ class Spec:
         return sum(self.classes) if self.classes else int(np.prod(self.shape, dtype=int))
 
     def to_json(self) -> dict[str, Any]:
-        return {k: v for k, v in asdict(self).items() if v is not None}
+        return {k: v for k, v in asdict(self).items() if v is not None and (k != "record" or v)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
@@ -90,12 +92,12 @@ S = TypeVar("S")
 
 def observation_keys(specs: Specs) -> list[str]:
     """Keys a model gets to see, in a fixed order."""
-    return sorted(k for k, s in lasting(specs).items() if k not in CONTROL and s.observed)
+    return sorted(k for k in target_keys(specs) if specs[k].observed)
 
 
 def target_keys(specs: Specs) -> list[str]:
     """Keys a model may be asked to predict: what it sees, and what only training sees."""
-    return sorted(k for k in lasting(specs) if k not in CONTROL)
+    return sorted(k for k, s in lasting(specs).items() if k not in CONTROL and not s.record)
 
 
 def lasting(specs: Specs) -> dict[str, Spec]:

@@ -25,7 +25,7 @@ class Args:
     world: Annotated[str, arg(metavar="WORLD"), Positional]  # tabletop, rooms, any Gymnasium id
     out: Path = Path("episodes")  # store to begin, or to go on with
     steps: int = 20_000  # steps to add
-    # random, noop, wander (of rooms the default), expert (tabletop, rooms);
+    # random, noop, wander (the default of rooms, bounce), expert (tabletop, rooms, bounce);
     # tabletop: noisy, play, mixed (its default)
     policy: str | None = None
     num_envs: int = 8  # parallel worlds

@@ -30,7 +30,8 @@ VERBS = {  # verb: (module, what it does)
     "worlds": ("foreworld.cli.worlds", "list the worlds, or show what one shows and takes"),
     "collect": ("foreworld.cli.collect", "play in a world and write the episodes to a store"),
     "train": ("foreworld.cli.train", "learn a world model from episodes or from a running world"),
-    "evaluate": ("foreworld.cli.evaluate", "measure how far a model can be trusted, and for what"),
+    "evaluate": ("foreworld.cli.evaluate", "let a model act in its world, beside baselines"),
+    "trust": ("foreworld.cli.trust", "examine a model: what it can be trusted with, and how far"),
     "imagine": ("foreworld.cli.imagine", "roll a model forward and save what it foresees"),
     "info": ("foreworld.cli.info", "say what a run or an episode store holds"),
 }

@@ -53,6 +53,8 @@ def _bounds(spec: Spec) -> str:
 
 def _note(spec: Spec) -> str:
     role = None if spec.observed else "target: only training sees it"
+    if spec.record:
+        role = "record: kept to the bit, never predicted"
     if spec.goal_of is not None:
         role = f"goal of {spec.goal_of}: only policies see it"
     words = (spec.unit, role)

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 Words = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 TABLETOP = "foreworld/Tabletop-v0"
 ROOMS = "foreworld/Rooms-v0"
-USUAL = {TABLETOP: "mixed", ROOMS: "wander"}
-EXPERTS = (TABLETOP, ROOMS)  # worlds that the scripted expert knows
+BOUNCE = "foreworld/Bounce-v0"
+GALLERY = "foreworld/Gallery-v0"
+USUAL = {TABLETOP: "mixed", ROOMS: "wander", BOUNCE: "wander", GALLERY: "wander"}
+EXPERTS = (TABLETOP, ROOMS, BOUNCE)  # worlds that the scripted expert knows
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,11 @@ class BranchingWorld:
         self._stream = GymStream(lambda: self._env, num_envs=1, **settings)
         self.specs = self._stream.specs
 
+    @property
+    def unwrapped(self) -> Any:
+        """The environment itself, without wrappers."""
+        return self._env.unwrapped
+
     def reset(self, seed: int) -> Step:
         return self._stream.reset(seed)
 
@@ -69,6 +74,11 @@ class BranchingWorld:
 
     def snapshot(self) -> Snapshot:
         return snapshot(self._env)
+
+    @property
+    def simulator(self) -> gymnasium.Env:
+        """The environment without its wrappers."""
+        return self._env.unwrapped
 
     def close(self) -> None:
         self._stream.close()
@@ -104,13 +114,19 @@ def branch(
     horizon: int = 10,
     seed: int = 0,
     wait: int = 20,
+    sequences: Mapping[str, np.ndarray] | None = None,
 ) -> Branches:
     """Drive with `policy` for `context` to `context + wait` steps, then push in every direction.
+
+    sequences: actions [H, ...] by name to follow instead of the constant `pushes`.
 
     A policy that seeks contact makes the differences worth seeing. Where an episode ends before the
     pushes, the next seed takes its place. Raises ValueError if that happens nearly always.
     """
-    names, actions = pushes(world.specs["action"], horizon)
+    if sequences is None:
+        names, actions = pushes(world.specs["action"], horizon)
+    else:
+        names, actions = tuple(sequences), np.stack(list(sequences.values()))
     rng = np.random.default_rng(seed)
     seen, truth = [], []
     for attempt in range(MOST_ATTEMPTS * starts):

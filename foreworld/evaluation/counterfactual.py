@@ -56,7 +56,7 @@ def measure_counterfactual(
     parts: numbers of a vector head to judge apart, as in {"cup": ("facts", (2, 3))}.
     """
     heads = [h for h in recorded_heads(model, branches.truth) if kind_of(model, h) != "discrete"]
-    imagined = _imagine(model, branches, heads)
+    imagined = imagine_branches(model, branches, heads)
     truth = {h: unit(branches.truth[h]) for h in heads}
     for name, (head, columns) in (parts or {}).items():
         truth[name] = truth[head][..., list(columns)]
@@ -114,7 +114,7 @@ def _pearson(x: np.ndarray, y: np.ndarray) -> float:
     return 0.0 if np.ptp(x) < 1e-6 * np.ptp(y) else float(np.corrcoef(x, y)[0, 1])
 
 
-def _imagine(model: WorldModel, branches: Branches, heads: list[str]) -> dict[str, Tensor]:
+def imagine_branches(model: WorldModel, branches: Branches, heads: list[str]) -> dict[str, Tensor]:
     """Every push from every start, imagined from one belief a start: [N, K, H, ...]."""
     starts, num = branches.truth["reward"].shape[:2]
     state = repeat_state(believe(model, branches.seen), num)

@@ -56,7 +56,7 @@ def bands(named: Mapping[str, Sequence[Interval]]) -> go.Figure:
             line={"color": colour, "width": 2.4}, marker={"size": 5}, legendgroup=name,
             text=[str(i) for i in values], hovertemplate="%{text}",
         )  # fmt: skip
-    return _dressed(figure, "steps after the last one seen")
+    return dressed(figure, "steps after the last one seen")
 
 
 def loss_figure(metrics: Sequence[Mapping[str, Any]]) -> go.Figure:
@@ -75,13 +75,14 @@ def loss_figure(metrics: Sequence[Mapping[str, Any]]) -> go.Figure:
             line={"color": COLOURS[0], "width": 1.6}, showlegend=False,
             row=place // LOSS_COLUMNS + 1, col=place % LOSS_COLUMNS + 1,
         )  # fmt: skip
-    _dressed(figure, None)
+    dressed(figure, None)
     figure.update_annotations(font={"size": 13, "color": INK})
     figure.update_layout(height=150 * rows + 70, hovermode="closest", margin={"t": 32})
     return figure
 
 
-def _dressed(figure: go.Figure, x_title: str | None) -> go.Figure:
+def dressed(figure: go.Figure, x_title: str | None) -> go.Figure:
+    """The look that all figures share."""
     figure.update_layout(
         height=360,
         margin={"l": 56, "r": 16, "t": 12, "b": 48},

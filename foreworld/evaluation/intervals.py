@@ -58,7 +58,7 @@ def wilson(successes: int, n: int) -> Interval:
 
 def bootstrap_mean(values: Sequence[float] | np.ndarray, seed: int = 0) -> Interval:
     """The mean of one number per episode."""
-    return _bootstrap(lambda x, axis: x.mean(axis), [np.asarray(values, float)], seed)
+    return bootstrap(lambda x, axis: x.mean(axis), [np.asarray(values, float)], seed)
 
 
 def bootstrap_skill(errors: np.ndarray, reference: np.ndarray, seed: int = 0) -> Interval:
@@ -68,19 +68,22 @@ def bootstrap_skill(errors: np.ndarray, reference: np.ndarray, seed: int = 0) ->
     """
     kept = np.asarray(reference) > 0
     columns = [np.asarray(errors, float)[kept], np.asarray(reference, float)[kept]]
-    return _bootstrap(lambda x, y, axis: 1 - x.sum(axis) / y.sum(axis), columns, seed)
+    return bootstrap(lambda x, y, axis: 1 - x.sum(axis) / y.sum(axis), columns, seed)
 
 
-def _bootstrap(
-    statistic: Callable[..., np.ndarray], columns: list[np.ndarray], seed: int
+def bootstrap(
+    statistic: Callable[..., np.ndarray], columns: Sequence[np.ndarray], seed: int = 0
 ) -> Interval:
-    """The percentile interval of a statistic of paired columns [E], resampled together."""
+    """The percentile interval of a statistic of paired columns [E, ...], resampled together.
+
+    statistic: (*columns, axis) -> what the columns say, episodes on `axis`.
+    """
     n = len(columns[0])
-    value = float(statistic(*columns, axis=-1)) if n else math.nan
+    value = float(statistic(*columns, axis=0)) if n else math.nan
     if n < 2:
         return Interval(value, math.nan, math.nan, n)
     drawn = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
-    resampled = statistic(*(column[drawn] for column in columns), axis=-1)
+    resampled = statistic(*(column[drawn] for column in columns), axis=1)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, (tail, 1 - tail))
     return Interval(value, float(low), float(high), n)

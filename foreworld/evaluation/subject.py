@@ -41,4 +41,5 @@ class Subject:
     policies: dict[str, Policy] = field(default_factory=dict)  # graded, for ranking them
     ensemble: Sequence[WorldModel] = ()  # others trained alike, whose disagreement counts
     world: Any = None  # `foreworld.run.World`, where it is known
+    rate_hz: float | None = None  # rows a second, where time is known
     protocol: Protocol = field(default_factory=Protocol)

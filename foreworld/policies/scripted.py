@@ -17,6 +17,8 @@ import numpy as np
 
 from foreworld.policies.random import RandomPolicy
 from foreworld.vocab import Spec, Step
+from foreworld.worlds.bounce import NAMES as BOUNCE_FACTS
+from foreworld.worlds.bounce_expert import steer_to_mark
 from foreworld.worlds.rooms_expert import go_to_goal
 from foreworld.worlds.tabletop_expert import PlayPolicy as Play
 from foreworld.worlds.tabletop_expert import ScriptedExpert
@@ -28,7 +30,8 @@ SHARES = (0.65, 0.25, 0.1)  # of a mixture's episodes: play, noisy expert, rando
 
 @dataclass(frozen=True)
 class ExpertPolicy:
-    """Does what the instruction says on the tabletop, or goes to the goal in the rooms.
+    """Does what the instruction says on the tabletop, goes to the goal in the rooms, and brings the
+    ball to its mark in the box of balls (`bounce`).
 
     Like all policies here it raises ValueError for worlds that it has no script for.
     """
@@ -42,6 +45,8 @@ class ExpertPolicy:
     def act(self, carry: ScriptedExpert, step: Step) -> tuple[ScriptedExpert, np.ndarray]:
         if "goal_facts" in step:
             return carry, go_to_goal(step["facts"], step["goal_facts"])
+        if "facts" in step and step["facts"].shape[1:] == (len(BOUNCE_FACTS),):
+            return carry, steer_to_mark(step["facts"])
         return carry, carry.act_batch(_facts(step), instructed_tasks(step))
 
 
@@ -131,8 +136,8 @@ def _require(step: Step) -> None:
     if missing:
         raise ValueError(
             f"this world's steps have no {' and no '.join(missing)}: expert, noisy, play and mixed "
-            "know the tabletop only (expert: the rooms, too); for other worlds: --policy random, "
-            "wander or noop"
+            "know the tabletop only (expert: rooms and bounce, too); for other worlds: --policy "
+            "random, wander or noop"
         )
 
 

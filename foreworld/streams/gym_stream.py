@@ -24,6 +24,7 @@ from foreworld.streams.spaces import (
     env_actions,
     named,
     observation_leaves,
+    record_leaves,
     target_leaves,
 )
 from foreworld.vocab import Spec, Step
@@ -45,7 +46,9 @@ class GymStream:
     An environment may name entries of its `info` in `env.unwrapped.targets: dict[str, Space]`: they
     are recorded as keys with `observed=False`, at resets and steps alike. What the numbers of a key
     are may stand in `env.unwrapped.names: dict[str, Sequence[str]]`, and which keys are goals of
-    others (`Spec.goal_of`) in `env.unwrapped.goals: dict[str, str]`.
+    others (`Spec.goal_of`) in `env.unwrapped.goals: dict[str, str]`. `env.unwrapped.records` has
+    the form of `targets`: these are kept in their own precision and never predicted
+    (`Spec.record`).
 
     Raises ValueError for unknown ids (naming the nearest), unsupported spaces and impossible
     combinations; ImportError, with the command to type, where a package is missing.
@@ -74,6 +77,8 @@ class GymStream:
         if self._pixels != "only":
             self._leaves = observation_leaves(self._worlds.observation_space, image_size)
         self._targets = target_leaves(self._worlds.targets, list(self._leaves))
+        taken = [*self._leaves, *self._targets]
+        self._targets |= record_leaves(self._worlds.records, taken)
         self.specs = {k: leaf.spec for k, leaf in {**self._leaves, **self._targets}.items()}
         self.specs["action"] = action_spec(self._worlds.action_space)
         self.specs = aimed(named(self.specs, self._worlds.names), self._worlds.goals)

@@ -45,6 +45,7 @@ class Parallel(Protocol):
     targets: Mapping[str, spaces.Space]
     names: Mapping[str, Sequence[str]]
     goals: Mapping[str, str]
+    records: Mapping[str, spaces.Space]
 
     def reset(self, seed: int | None) -> Rows: ...
     def step(self, actions: np.ndarray) -> Rows: ...
@@ -58,6 +59,7 @@ class Declared(NamedTuple):
     targets: Mapping[str, spaces.Space]  # entries of `info` to record
     names: Mapping[str, Sequence[str]]  # of the numbers of a key
     goals: Mapping[str, str]  # key -> the key that should become so
+    records: Mapping[str, spaces.Space]  # entries of `info` to keep to the bit, and not to predict
 
 
 def declared(env: Any) -> Declared:
@@ -74,7 +76,7 @@ class SingleWorlds:
         self.num_envs = len(self.envs)
         self.observation_space = self.envs[0].observation_space
         self.action_space = self.envs[0].action_space
-        self.targets, self.names, self.goals = declared(self.envs[0].unwrapped)
+        self.targets, self.names, self.goals, self.records = declared(self.envs[0].unwrapped)
         self._ended = np.zeros(self.num_envs, bool)
 
     def reset(self, seed: int | None) -> Rows:
@@ -134,7 +136,7 @@ class VectorWorlds:
         self.num_envs = env.num_envs
         self.observation_space = env.single_observation_space
         self.action_space = env.single_action_space
-        self.targets, self.names, self.goals = declared(env.unwrapped)
+        self.targets, self.names, self.goals, self.records = declared(env.unwrapped)
         self._ended = np.zeros(self.num_envs, bool)
 
     def reset(self, seed: int | None) -> Rows:

@@ -67,6 +67,25 @@ def target_leaves(targets: Mapping[str, spaces.Space], taken: Sequence[str]) -> 
     return leaves
 
 
+def record_leaves(records: Mapping[str, spaces.Space], taken: Sequence[str]) -> dict[str, Leaf]:
+    """Numbers read from `info` in their own precision: neither seen nor predicted by a model.
+
+    Raises ValueError for spaces that are no Box.
+    """
+    leaves = target_leaves(records, taken)
+    for key, space in records.items():
+        if not isinstance(space, spaces.Box):
+            raise ValueError(f"record {key!r}: space {space}; valid: a Box")
+        dtype = str(space.dtype)
+        spec = Spec(space.shape, dtype, "vector", observed=False, record=True)
+        leaves[key] = Leaf((key,), spec, _exact(spec))
+    return leaves
+
+
+def _exact(spec: Spec) -> Callable[[Values], np.ndarray]:
+    return lambda values: np.array(values, spec.dtype).reshape(-1, *spec.shape)
+
+
 def action_spec(space: spaces.Space) -> Spec:
     """The `Spec` of an action space: Box, Discrete, MultiDiscrete or MultiBinary."""
     match space:

@@ -7,6 +7,8 @@ env = gymnasium.make("foreworld/Tabletop-v0", task="push")
 import gymnasium
 
 WORLDS = {  # id -> (the single world, many of them)
+    "foreworld/Bounce-v0": ("bounce:Bounce", "bounce:BounceVector"),
+    "foreworld/Gallery-v0": ("gallery:Gallery", "gallery:GalleryVector"),
     "foreworld/Rooms-v0": ("rooms:Rooms", "rooms_vector:RoomsVector"),
     "foreworld/Tabletop-v0": ("tabletop:Tabletop", "tabletop_vector:TabletopVector"),
 }

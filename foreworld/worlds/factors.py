@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -23,7 +24,8 @@ class Factor:
     """One thing that may vary: its usual value, a range for training, ranges for test outside it.
 
     An `optional` factor stays at its default when a whole split is asked for ("train", "test"); it
-    varies only when it is named.
+    varies only when it is named. A `structural` one changes what happens, the others only how it
+    looks.
     """
 
     meaning: str
@@ -31,6 +33,7 @@ class Factor:
     train: Interval
     test: tuple[Interval, ...]
     optional: bool = False
+    structural: bool = False
 
     def ranges(self, split: str) -> tuple[Interval, ...]:
         """The intervals of one split. Raises ValueError for an unknown split."""
@@ -50,6 +53,7 @@ class Factor:
 
 
 Factors = Mapping[str, Factor]
+Shift = dict[str, str | float]  # a wish: factor -> split or value
 Wanted = str | Mapping[str, str | float] | None
 
 
@@ -67,6 +71,16 @@ def check_factors(table: Factors, wanted: Wanted) -> dict[str, str | float]:
         if isinstance(value, str) and value not in SPLITS:
             raise unknown(f"value of factor {name!r} (a number, or a split)", value, SPLITS)
     return dict(wanted)
+
+
+def shifts(table: Factors, pairs: bool = False) -> dict[str, Shift]:
+    """What to ask of a world to see it shifted, by name: "gravity", or "gravity+hue" for pairs.
+
+    One factor from its test ranges, or two of them; all the others stay as in training.
+    """
+    usual: Shift = {name: "train" for name, factor in table.items() if not factor.optional}
+    groups = list(combinations(table, 2)) if pairs else [(name,) for name in table]
+    return {"+".join(group): {**usual, **dict.fromkeys(group, "test")} for group in groups}
 
 
 def sample_factors(table: Factors, rng: np.random.Generator, wanted: Wanted) -> dict[str, float]:

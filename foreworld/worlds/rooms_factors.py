@@ -11,15 +11,31 @@ FACTORS: dict[str, Factor] = {
         (-0.15, 0.15),
         ((-0.22, -0.17), (0.17, 0.22)),
         optional=True,
+        structural=True,
     ),
     "door_y": Factor(
-        "where the door in it is", 0.2, (-0.25, 0.25), ((-0.30, -0.27), (0.27, 0.30)), optional=True
+        "where the door in it is",
+        0.2,
+        (-0.25, 0.25),
+        ((-0.30, -0.27), (0.27, 0.30)),
+        optional=True,
+        structural=True,
     ),
-    "wall_width": Factor("thickness of the wall", 0.05, (0.04, 0.06), ((0.08, 0.10),)),
-    "door_width": Factor("width of the door", 0.20, (0.18, 0.22), ((0.14, 0.16), (0.24, 0.28))),
-    "dot_size": Factor("size of the dot, times", 1.0, (0.9, 1.1), ((0.75, 0.82), (1.18, 1.25))),
+    "wall_width": Factor(
+        "thickness of the wall", 0.05, (0.04, 0.06), ((0.08, 0.10),), structural=True
+    ),
+    "door_width": Factor(
+        "width of the door", 0.20, (0.18, 0.22), ((0.14, 0.16), (0.24, 0.28)), structural=True
+    ),
+    "dot_size": Factor(
+        "size of the dot, times", 1.0, (0.9, 1.1), ((0.75, 0.82), (1.18, 1.25)), structural=True
+    ),
     "speed": Factor(
-        "how far an action moves the dot, times", 1.0, (0.9, 1.1), ((0.6, 0.75), (1.3, 1.5))
+        "how far an action moves the dot, times",
+        1.0,
+        (0.9, 1.1),
+        ((0.6, 0.75), (1.3, 1.5)),
+        structural=True,
     ),
     "dot_hue": Factor(
         "shift of the dot's hue, in turns", 0.0, (-0.03, 0.03), ((-0.15, -0.08), (0.08, 0.15))

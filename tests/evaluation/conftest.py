@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -71,10 +72,16 @@ class Dot(NamedTuple):
     action: Tensor  # [B, 2]
 
 
+@dataclass(frozen=True)
+class DotConfig:
+    """Nothing to choose."""
+
+
 class DotModel(WorldModel):
     """Knows the dot world. gain: how much of each action it heeds (1 all, 0 none)."""
 
-    Config = object
+    Config = DotConfig
+    config = DotConfig()
     heads = ("image", "position", "reward")
 
     def __init__(self, gain: float = 1.0) -> None:

@@ -162,7 +162,14 @@ def load(path: str | Path, device: str = "cpu", family: str | None = None) -> Ru
     averaged = "average.safetensors" in read_manifest(newest)["files"]
     weights = "average" if averaged else "model"  # averaged weights foretell better
     checkpoint = load_checkpoint(newest, [weights])
-    model.load_state_dict(checkpoint.arrays[weights])
+    try:
+        model.load_state_dict(checkpoint.arrays[weights])
+    except RuntimeError as error:
+        first = str(error).strip().splitlines()[1:2]
+        raise ValueError(
+            f"{newest} does not fit the {document['family']} of this version "
+            f"({' '.join(first).strip()}): train it again, or open it with the version that made it"
+        ) from None
     model.requires_grad_(False).eval().to(device)
     world = config.from_dict(World, document["world"]) if document["world"] else None
     return Run(path, model, world, checkpoint.step, document)

@@ -125,6 +125,16 @@ def test_a_model_that_breaks_is_one_line(store, tmp_path, capsys):
     assert final(run).step == 3
 
 
+def test_weights_of_another_version_are_one_line(store, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert train(store, "--run", run, "--steps", 1, *SMALL) == 0
+    document = json.loads((run / "run.json").read_text())
+    document["config"]["hidden"] += 1
+    (run / "run.json").write_text(json.dumps(document))
+    assert main(["info", str(run)]) == 1
+    assert "does not fit the rssm of this version (size mismatch" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -38,15 +38,17 @@ class Task:
 LEARN = (
     "--preset", "control", "--learner", "actor_critic",
     "--learner-set", "horizon=15", "lr=1e-3", "entropy=1e-3",
-    "--threads", "1", "--prefill", "500", "--num-envs", "4", "--train-ratio", "6",
-    "--until", "490", "--steps", "1500",
+    "--threads", "1", "--prefill", "500", "--num-envs", "4", "--train-ratio", "10",
+    "--until", "495",
 )  # fmt: skip
 TASKS = {
     "cartpole_state": Task(
-        ("CartPole-v1", *LEARN, "--train", "length=16", "batch_size=16"), 500.0
+        ("CartPole-v1", *LEARN, "--train", "length=16", "batch_size=16", "optimiser.final=1",
+         "--steps", "1500"), 500.0
     ),
     "cartpole_pixels": Task(
-        ("cartpole_pixels", *LEARN, "--train", "length=24", "batch_size=16"), 500.0
+        ("cartpole_pixels", *LEARN, "--train", "length=24", "batch_size=16", "--steps", "1000"),
+        500.0,
     ),
     # Actions are held for 8 of dm_control's steps: 3,750 decisions are 30,000 steps, of which
     # training collects 375 + 1,600 * 256 / 128 = 3,575 and at most one round of 125 more.

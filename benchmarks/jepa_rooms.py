@@ -49,7 +49,7 @@ TASKS = {
         ("Pendulum-v1", "--pixels", *SMALL, "--frame-skip", "2", "--env", "max_episode_steps=40",
          "--policy", "wander", "--steps", "32000", "--num-envs", "16"),
         ("--family", "jepa", "--preset", "swing", "--train", "length=16", "batch_size=16",
-         "--steps", "3000", "--threads", "1"),
+         "--steps", "2500", "--threads", "1"),
         {
             "swing_up": ("--full", "--episodes", "20", "--env", "max_episode_steps=200",
                          "--horizon", "20", "--candidates", "96", "--iterations", "3",

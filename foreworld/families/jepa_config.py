@@ -68,11 +68,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     # weigh most: what stands still in an episode is predicted well, and fills embeddings.
     "rooms": {"window": 1, "objective": "pldm", "inverse": 10.0, "similarity": 2.0,
               "outcomes": False, "latent": 32, "width": 64, "codec": _SMALL},
-    # From one frame nobody knows how fast things are: two make an embedding. What can be known is
-    # two numbers, and rewards keep them apart: SIGReg only keeps embeddings from shrinking, for
-    # made to fill a space they are no longer smooth, and not predictable for long.
-    "swing": {"frames": 2, "window": 1, "sigreg": 0.0003, "latent": 8, "width": 64,
-              "overshoot": 8, "overshoot_starts": 3, "look": 0.05, "codec": _SMALL},
+    # From one frame nobody knows how fast things are, and from two not well: three make an
+    # embedding. What can be known is two numbers, and rewards keep them apart: SIGReg only keeps
+    # embeddings from shrinking, for made to fill a space they are not predictable for long.
+    "swing": {"frames": 3, "window": 1, "sigreg": 0.0003, "latent": 8, "overshoot": 10,
+              "overshoot_starts": 3, "look": 0.02, "codec": _SMALL},
     # The papers' sizes, for larger machines. LeWorldModel: a ViT-tiny, six blocks, three instants.
     "leworldmodel": {"latent": 192, "width": 384, "depth": 6, "heads": 16, "condition": 192,
                      "slices": 1024, "overshoot": 1, "overshoot_starts": 3, "look": 0.0,

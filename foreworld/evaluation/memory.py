@@ -163,8 +163,10 @@ def _reading(
 def _value(metric: Metric, parts: list[Judged], seed: int) -> Interval:
     """A skill over scenes, or a share over pairs of twins."""
     if metric.blind == 0.0:
-        columns = [np.concatenate([getattr(p, k) for p in parts]) for k in ("to_truth", "apart")]
-        return bootstrap_skill(*columns, seed)
+        said, apart = (
+            np.concatenate([getattr(p, k) for p in parts]) for k in ("to_truth", "apart")
+        )
+        return bootstrap_skill(said, apart, seed)
     return bootstrap_mean(np.concatenate([part.right() for part in parts]), seed)
 
 

@@ -31,12 +31,18 @@ OF_ENV = ("max_steps", "factors", "render_mode", "render_size")
 class FunctionalWorld(Protocol):
     """Pure functions of float64 states [N, S], one row a world; rows do not know of each other."""
 
-    state_width: int  # S
-    noise_width: int  # K
-    image_size: int
-    action: Spec
-    specs: dict[str, Spec]  # of what `look` returns
-    factors: ClassVar[Factors]
+    @property
+    def state_width(self) -> int: ...  # S
+    @property
+    def noise_width(self) -> int: ...  # K
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def action(self) -> Spec: ...
+    @property
+    def specs(self) -> Mapping[str, Spec]: ...  # of what `look` returns
+    @property
+    def factors(self) -> Factors: ...
 
     def begin(self, rng: np.random.Generator, factors: Wanted = None) -> Array:
         """The first state [S] of an episode. Raises ValueError for unknown factors."""

@@ -111,7 +111,8 @@ def _stuck(state: Array, place: Array, boxes: Array) -> Array:
     standing = STATE.read(state, "pillars_there")
     reach = BODY + PILLAR - slack
     out = _out_of_discs(place[:, None], STATE.read(state, "pillars"), reach, standing)
-    return stuck | (out != 0.0).any((1, 2))
+    stuck |= (out != 0.0).any((1, 2))
+    return stuck
 
 
 def opened(state: Array, place: Array, move: Array) -> Array:

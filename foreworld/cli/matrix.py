@@ -8,18 +8,22 @@ from rich.table import Table
 
 from foreworld.evaluation.selftest import Cell, Matrix
 
+WIDTH = 132  # a narrower table would fold the names of its columns
+
 
 def print_matrix(matrix: Matrix) -> None:
     """X: the alarm that had to be, ·: rightly none, !: wrong, x: an alarm that nobody minds."""
     columns = list(next(iter(matrix.cells.values())))
     title = "corruption × measurement   X found   · clean   x either will do   ! wrong"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="center", overflow="fold")
+        table.add_column(column, justify="center", no_wrap=True)
     for row, cells in matrix.cells.items():
         table.add_row(row.replace("_", " "), *(_mark(cells[column]) for column in columns))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDTH)
+    console.print(table)
 
 
 def _mark(cell: Cell) -> str:

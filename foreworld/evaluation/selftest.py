@@ -81,13 +81,13 @@ EXPECTED: dict[str, str] = {
     "scrambled":       "  X   X   X   X   X    -    -    X    X    -    -    -    .    -    X   .",
     "over_confident":  "  .   .   .   .   .    X    X    .    .    .    .    .    .    .    .   .",
     "under_confident": "  .   .   .   .   .    X    X    .    .    .    .    .    .    .    .   .",
-    "forgetful":       "  -   -   .   .   .    -    -    X    X    -    .    -    .    .    .   .",
+    "forgetful":       "  -   -   .   .   .    -    -    X    X    -    -    -    .    .    -   .",
     "hoarder":         "  .   .   .   .   .    .    .    X    X    .    .    .    .    .    .   .",
     "teleporting":     "  X   -   .   -   .    -    -    X    X    -    X    -    -    .    -   .",
     "drifting":        "  X   -   .   -   .    -    -    -    -    X    X    -    .    .    -   .",
     "reward_hacked":   "  .   .   .   .   .    -    .    .    .    .    .    X    X    X    X   .",
     "optimistic":      "  .   .   .   .   X    -    .    .    .    .    .    X    X    X    X   .",
-    "colour_blind":    "  .   -   .   .   .    -    -    X    X    .    .    .    .    .    .   .",
+    "colour_blind":    "  .   -   .   -   .    -    -    X    X    .    .    .    .    .    .   .",
     "leaked_split":    "  .   .   .   .   .    .    .    .    .    .    .    .    .    .    .   X",
 }  # fmt: skip
 SPOILED: dict[str, type[SimulatorModel]] = {

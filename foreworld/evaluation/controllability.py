@@ -93,7 +93,7 @@ def read(subject: Subject) -> list[Reading]:
         _response(sitting, own, seed),
         _psnr(sitting, seed),
         _recovery(sitting, own, seed),
-        _jumps(sitting, seed),
+        _jumps(subject, sitting),
         _drift(subject),
     ]
 
@@ -248,7 +248,7 @@ def _fit(x: Tensor, y: Tensor) -> Tensor:
     return torch.linalg.solve(square + RIDGE * len(x) * eye, x.mT @ y)
 
 
-def _jumps(sitting: Sitting, seed: int) -> Reading:
+def _jumps(subject: Subject, sitting: Sitting) -> Reading:
     """Against the largest real step of each number; pictures: of the mean change."""
     windows, judged = sitting.windows, sitting.chief
     if judged[0].kind == "discrete":
@@ -259,12 +259,24 @@ def _jumps(sitting: Sitting, seed: int) -> Reading:
     dreams = sitting.imagine(actions, judged)
     leaps = torch.zeros(rows, steps, dtype=torch.bool)
     for ruler in judged:
-        real = _sizes(ruler, unit(windows.batch[ruler.head]))
-        largest = real.flatten(0, 1).amax(0).clamp(min=1e-4)
+        largest = _largest_step(subject, ruler)
         first = torch.cat([windows.last_seen(ruler.head), dreams[ruler.head]], 1)
         leaps |= (_sizes(ruler, first) > LEAP * largest).any(-1)
     share = sitting.by_episode(leaps.float().mean(1)) / windows.per_episode
+    seed = subject.protocol.seed
     return Reading(JUMPS, bootstrap(lambda x, axis: x.mean(axis), [share], seed))
+
+
+def _largest_step(subject: Subject, ruler: Ruler) -> Tensor:
+    """Of each number [D], in whole episodes: windows alone are too few to know what is rare."""
+    held_out = len(subject.held_out)
+    episodes = [*subject.held_out, *subject.training[:held_out]]
+    steps = [
+        _sizes(ruler, unit(torch.from_numpy(np.asarray(e[ruler.head]))[None]))[0].amax(0)
+        for e in episodes
+        if len(e) > 1
+    ]
+    return torch.stack(steps).amax(0).clamp(min=1e-4)
 
 
 def _sizes(ruler: Ruler, rows: Tensor) -> Tensor:

@@ -53,7 +53,13 @@ EXAMS = {
     ),
 }
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "skill": ("accuracy.vectors", "accuracy.next", "accuracy.guesses", "accuracy.horizon"),
+    "skill": (
+        "accuracy.vectors",
+        "accuracy.things",
+        "accuracy.lost",
+        "accuracy.guesses",
+        "accuracy.horizon",
+    ),
     "pictures": ("accuracy.images",),
     "actions": ("controllability.response",),
     "psnr": ("controllability.psnr",),

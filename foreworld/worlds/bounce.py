@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -60,18 +60,9 @@ class BounceWorld:
         if self.image_size < 16:
             raise ValueError(f"image_size={self.image_size}; valid: 16 pixels or more")
 
-    @cached_property
+    @property
     def specs(self) -> dict[str, Spec]:
-        size = self.image_size
-        return {
-            "image": Spec((size, size, 3), "uint8", "image"),
-            "facts": Spec(
-                (len(NAMES),), "float32", "vector", -1.0, 1.0, observed=False, names=NAMES
-            ),
-            "visible": Spec((B,), "float32", "vector", 0.0, 1.0, observed=False, names=BALLS),
-            "success": Spec((), "float32", "vector", 0.0, 1.0, observed=False),
-            "state": Spec((STATE.width,), "float64", "vector", observed=False, record=True),
-        }
+        return _specs(self.image_size)
 
     def begin(self, rng: np.random.Generator, factors: Wanted = None) -> Array:
         """The first state [S] of an episode. Raises ValueError for unknown factors."""
@@ -128,6 +119,18 @@ class BounceWorld:
     def _visible(self, state: Array) -> Array:
         parts = (STATE.read(state, name) for name in ("place", "radius", "there", "screen"))
         return visible(*parts).astype(np.float32)
+
+
+@cache
+def _specs(size: int) -> dict[str, Spec]:
+    facts = Spec((len(NAMES),), "float32", "vector", -1.0, 1.0, observed=False, names=NAMES)
+    return {
+        "image": Spec((size, size, 3), "uint8", "image"),
+        "facts": facts,
+        "visible": Spec((B,), "float32", "vector", 0.0, 1.0, observed=False, names=BALLS),
+        "success": Spec((), "float32", "vector", 0.0, 1.0, observed=False),
+        "state": Spec((STATE.width,), "float64", "vector", observed=False, record=True),
+    }
 
 
 class Bounce(FunctionalEnv):

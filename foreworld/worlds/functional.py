@@ -31,18 +31,18 @@ OF_ENV = ("max_steps", "factors", "render_mode", "render_size")
 class FunctionalWorld(Protocol):
     """Pure functions of float64 states [N, S], one row a world; rows do not know of each other."""
 
-    @property
-    def state_width(self) -> int: ...  # S
-    @property
-    def noise_width(self) -> int: ...  # K
+    state_width: ClassVar[int]  # S
+    noise_width: ClassVar[int]  # K
+    action: ClassVar[Spec]
+    factors: ClassVar[Factors]
+
     @property
     def image_size(self) -> int: ...
+
     @property
-    def action(self) -> Spec: ...
-    @property
-    def specs(self) -> Mapping[str, Spec]: ...  # of what `look` returns
-    @property
-    def factors(self) -> Factors: ...
+    def specs(self) -> Mapping[str, Spec]:
+        """Of what `look` returns."""
+        ...
 
     def begin(self, rng: np.random.Generator, factors: Wanted = None) -> Array:
         """The first state [S] of an episode. Raises ValueError for unknown factors."""

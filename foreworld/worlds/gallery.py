@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -101,30 +101,9 @@ class GalleryWorld:
         if self.image_size < 16 or self.image_size % 2:
             raise ValueError(f"image_size={self.image_size}; valid: even, 16 pixels or more")
 
-    @cached_property
+    @property
     def specs(self) -> dict[str, Spec]:
-        size, n = self.image_size, len(NAMES)
-        picture_spec = Spec((size, size, 3), "uint8", "image")
-        retina = Spec((RAYS, 3), "float32", "vector", 0.0, 1.0)
-        depth = Spec((size, size, 1), "uint8", "image", observed=False)
-        flat_depth = Spec((RAYS,), "float32", "vector", 0.0, FAR, unit="m", observed=False)
-        dense = {
-            "depth": depth if self.view == "image" else flat_depth,
-            "normals": Spec((size, size, 3), "uint8", "image", observed=False),
-            "segmentation": Spec(
-                (size, size), "uint8", "vector", 0, 3 + len(THINGS), observed=False, record=True
-            ),
-        }
-        return {
-            self.view: picture_spec if self.view == "image" else retina,
-            "facts": Spec((n,), "float32", "vector", -2.5, 2.5, observed=False, names=NAMES),
-            "visible": Spec(
-                (len(THINGS),), "float32", "vector", 0.0, 1.0, observed=False, names=THINGS
-            ),
-            "success": Spec((), "float32", "vector", 0.0, 1.0, observed=False),
-            "state": Spec((STATE.width,), "float64", "vector", observed=False, record=True),
-            **{key: dense[key] for key in self.dense},
-        }
+        return _specs(self.view, self.image_size, tuple(self.dense))
 
     def begin(self, rng: np.random.Generator, factors: Wanted = None) -> Array:
         """The first state [S] of an episode. Raises ValueError for unknown factors."""
@@ -235,6 +214,32 @@ def _facts(state: Array) -> Array:
         STATE.read(state, "open"),
     ]
     return np.concatenate(facts, 1).astype(np.float32)
+
+
+@cache
+def _specs(view: str, size: int, dense: tuple[str, ...]) -> dict[str, Spec]:
+    n = len(NAMES)
+    picture_spec = Spec((size, size, 3), "uint8", "image")
+    retina = Spec((RAYS, 3), "float32", "vector", 0.0, 1.0)
+    depth = Spec((size, size, 1), "uint8", "image", observed=False)
+    flat_depth = Spec((RAYS,), "float32", "vector", 0.0, FAR, unit="m", observed=False)
+    extra = {
+        "depth": depth if view == "image" else flat_depth,
+        "normals": Spec((size, size, 3), "uint8", "image", observed=False),
+        "segmentation": Spec(
+            (size, size), "uint8", "vector", 0, 3 + len(THINGS), observed=False, record=True
+        ),
+    }
+    return {
+        view: picture_spec if view == "image" else retina,
+        "facts": Spec((n,), "float32", "vector", -2.5, 2.5, observed=False, names=NAMES),
+        "visible": Spec(
+            (len(THINGS),), "float32", "vector", 0.0, 1.0, observed=False, names=THINGS
+        ),
+        "success": Spec((), "float32", "vector", 0.0, 1.0, observed=False),
+        "state": Spec((STATE.width,), "float64", "vector", observed=False, record=True),
+        **{key: extra[key] for key in dense},
+    }
 
 
 class Gallery(FunctionalEnv):

@@ -111,8 +111,7 @@ def _stuck(state: Array, place: Array, boxes: Array) -> Array:
     standing = STATE.read(state, "pillars_there")
     reach = BODY + PILLAR - slack
     out = _out_of_discs(place[:, None], STATE.read(state, "pillars"), reach, standing)
-    stuck |= (out != 0.0).any((1, 2))
-    return stuck
+    return stuck | (out != 0.0).any((1, 2))
 
 
 def opened(state: Array, place: Array, move: Array) -> Array:
@@ -159,4 +158,5 @@ def _through_door(state: Array, balls: Array) -> Array:
     """Whether balls touch the wall where a door is open: bool [N, B]."""
     doors, open_ = STATE.read(state, "doors")[:, None], STATE.read(state, "open")[:, None]
     in_it = np.abs(balls[..., :1] - doors) < DOOR_HALF - 0.5 * BALL  # [N, B, D]
-    return (in_it & (open_ > 0.0) & (balls[..., 1:] * SIDES > HALF - BALL)).any(2)
+    gone = in_it & (open_ > 0.0) & (balls[..., 1:] * SIDES > HALF - BALL)
+    return np.any(gone, axis=2)

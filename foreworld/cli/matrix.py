@@ -8,7 +8,7 @@ from rich.table import Table
 
 from foreworld.evaluation.selftest import Cell, Matrix
 
-WIDTH = 132  # a narrower table would fold the names of its columns
+WIDTH = 152  # a narrower table would fold the names of its columns
 
 
 def print_matrix(matrix: Matrix) -> None:

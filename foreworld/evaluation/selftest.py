@@ -27,6 +27,7 @@ from foreworld.streams.registry import find_spec, make_env
 from foreworld.worlds.bounce import BounceWorld
 
 WORLD = "foreworld/Bounce-v0"
+EPISODES = 32  # held out, and as many to train on
 STEPS = 60  # of an episode
 SIZE = 32  # pixels
 OURS = ("image_size", "ends")  # options of `BounceWorld`, the others are of the environment
@@ -158,7 +159,7 @@ def selftest(
 ) -> Matrix:
     """Examine the perfect model and every spoiled one.
 
-    fast: half the episodes, for a look and for tests. tell: called with the name of each row.
+    fast: fewer starts, plans and steps of dreams, for tests. tell: called with the name of each row.
     """
     cells = {}
     for row in rows:
@@ -194,10 +195,11 @@ def spoil(row: str, subject: Subject) -> Subject:
 def sitting(exam: str, fast: bool = False, seed: int = 0) -> Subject:
     """The perfect model of an exam's world, and episodes of random play to examine it on."""
     options = {"max_steps": STEPS, "image_size": SIZE, **EXAMS[exam].options}
-    num = 16 if fast else 32
-    stream = _stream(options, num, seed)
+    stream = _stream(options, EPISODES, seed)
     held_out, training = (
-        list(collect(stream, RandomPolicy(stream.specs["action"], first), None, num, seed=first))
+        list(
+            collect(stream, RandomPolicy(stream.specs["action"], first), None, EPISODES, seed=first)
+        )
         for first in (HELD_OUT + seed, seed)
     )
     simulator: Any = BounceWorld(**{k: v for k, v in options.items() if k in OURS})
@@ -221,7 +223,7 @@ def _branching(options: Mapping[str, Any]) -> BranchingWorld:
 
 def protocol(fast: bool, seed: int) -> Protocol:
     whole = {"per_episode": 4, "starts": 16, "episodes": 8, "stretch": 200}
-    few = {"per_episode": 2, "starts": 8, "episodes": 6, "stretch": 100}
+    few = {"per_episode": 4, "starts": 8, "episodes": 6, "stretch": 100}
     return Protocol(seed=HELD_OUT + seed, **(few if fast else whole))
 
 

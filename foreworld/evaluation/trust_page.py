@@ -167,8 +167,8 @@ def _strip(foretold: Foretold, row: int) -> bytes:
     key = foretold.headline
     truth, ours = foretold.windows.future(key)[row], foretold.imagined[key][row]
     steps = sorted({round(s) for s in np.linspace(0, len(truth) - 1, 6)})
-    films = {"true": truth[steps], "imagined": ours[steps]}
-    films["difference"] = film.difference(films["true"], films["imagined"])
+    truth, ours = truth[steps], ours[steps]
+    films = {"true": truth, "imagined": ours, "difference": film.difference(truth, ours)}
     return film.png(film.strip(films, [f"+{s + 1}" for s in steps], FRAME_PX))
 
 

@@ -159,7 +159,7 @@ def selftest(
 ) -> Matrix:
     """Examine the perfect model and every spoiled one.
 
-    fast: fewer starts, plans and steps of dreams, for tests. tell: called with the name of each row.
+    fast: fewer starts, plans and steps of dreams, for tests. tell: called with each row's name.
     """
     cells = {}
     for row in rows:

@@ -54,7 +54,13 @@ EXAMS = {
     ),
 }
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "skill": ("accuracy.vectors", "accuracy.next", "accuracy.guesses", "accuracy.horizon"),
+    "skill": (
+        "accuracy.vectors",
+        "accuracy.things",
+        "accuracy.guesses",
+        "accuracy.horizon",
+        "accuracy.lost",
+    ),
     "pictures": ("accuracy.images",),
     "actions": ("controllability.response",),
     "psnr": ("controllability.psnr",),
@@ -153,7 +159,7 @@ def selftest(
 ) -> Matrix:
     """Examine the perfect model and every spoiled one.
 
-    fast: fewer starts, plans and steps of dreams, for tests. tell: called with the name of each row.
+    fast: fewer starts, plans and steps of dreams, for tests. tell: called with each row's name.
     """
     cells = {}
     for row in rows:

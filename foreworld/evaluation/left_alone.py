@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,7 +61,7 @@ def _largest_step(subject: Subject, ruler: Ruler) -> Tensor:
     held_out = len(subject.held_out)
     episodes = [*subject.held_out, *subject.training[:held_out]]
     steps = [
-        _sizes(ruler, unit(torch.from_numpy(np.asarray(e[ruler.head]))[None]))[0].amax(0)
+        _sizes(ruler, unit(torch.tensor(e[ruler.head])[None]))[0].amax(0)
         for e in episodes
         if len(e) > 1
     ]

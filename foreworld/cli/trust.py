@@ -118,16 +118,18 @@ def _say(readings: Readings, order: list[str]) -> None:
     rows = [(USES[v.use].title, v.light, _steps(v.horizon), v.why) for v in judge_uses(readings)]
     print_table("What it can be used for", ("use", "verdict", "holds for", "because"), rows)
     columns = ("metric", "value", "n", "perfect", "blind", "")
-    lines = []
-    for name in order:
-        for r in readings.get(name, ()):
-            m, v = r.metric, r.value
-            if v is None:
-                lines.append((m.name, "N/A", "", "", "", f"because {r.reason}"))
-            else:
-                ends = (f"{m.perfect:g}", f"{m.blind:g}")
-                lines.append((m.name, v.brief, str(v.n), *ends, "alarm" if r.alarm else ""))
+    lines: list[tuple[str, ...]] = []
+    missing: dict[str | None, list[str]] = {}
+    for r in (r for name in order for r in readings.get(name, ())):
+        m, v = r.metric, r.value
+        if v is None:
+            missing.setdefault(r.reason, []).append(m.name)
+        else:
+            ends = (f"{m.perfect:g}", f"{m.blind:g}")
+            lines.append((m.name, v.brief, str(v.n), *ends, "alarm" if r.alarm else ""))
     print_table("Every metric, between its ends", columns, lines)
+    for reason, names in missing.items():
+        print(f"N/A: {', '.join(names)}, because {reason}")
 
 
 def _steps(horizon: int | None) -> str:

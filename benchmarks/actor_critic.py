@@ -47,8 +47,8 @@ TASKS = {
          "--steps", "1500"), 500.0
     ),
     "cartpole_pixels": Task(
-        ("cartpole_pixels", *LEARN, "--train", "length=24", "batch_size=16", "--steps", "1000"),
-        500.0,
+        ("cartpole_pixels", *LEARN, "--train", "length=24", "batch_size=16", "optimiser.final=1",
+         "--steps", "1500"), 500.0
     ),
     # Actions are held for 8 of dm_control's steps: 3,750 decisions are 30,000 steps, of which
     # training collects 375 + 1,600 * 256 / 128 = 3,575 and at most one round of 125 more.

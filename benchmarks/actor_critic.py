@@ -36,26 +36,27 @@ class Task:
 
 
 LEARN = (
-    "--preset", "control", "--learner", "actor_critic",
-    "--learner-set", "horizon=15", "lr=1e-3", "entropy=1e-3",
-    "--threads", "1", "--prefill", "500", "--num-envs", "4", "--train-ratio", "10",
-    "--until", "495",
+    "--set", "imagine_last=4", "--learner", "actor_critic",
+    "--threads", "1", "--prefill", "500", "--num-envs", "4",
 )  # fmt: skip
 TASKS = {
     "cartpole_state": Task(
-        ("CartPole-v1", *LEARN, "--train", "length=16", "batch_size=16", "optimiser.final=1",
-         "--steps", "1500"), 500.0
+        ("CartPole-v1", "--preset", "control", *LEARN, "--learner-set", "horizon=12", "lr=1e-3",
+         "entropy=1e-3", "--train-ratio", "32", "--train", "length=16", "batch_size=16",
+         "optimiser.final=1", "--steps", "1800"), 500.0
     ),
     "cartpole_pixels": Task(
-        ("cartpole_pixels", *LEARN, "--train", "length=24", "batch_size=16", "optimiser.final=1",
-         "--steps", "1500"), 500.0
+        ("cartpole_pixels", "--preset", "control", "classes", *LEARN, "--learner-set",
+         "horizon=15", "lr=1e-3", "entropy=1e-3", "--train-ratio", "10", "--until", "495",
+         "--train", "length=24", "batch_size=16", "optimiser.final=1", "--steps", "1500"), 500.0
     ),
     # Actions are held for 8 of dm_control's steps: 3,750 decisions are 30,000 steps, of which
     # training collects 375 + 1,600 * 256 / 128 = 3,575 and at most one round of 125 more.
     "swingup": Task(
-        ("dm_control/cartpole-swingup-v0", "--frame-skip", "8", "--preset", "control",
-         "--learner", "actor_critic", "--learner-set", "horizon=15", "discount=0.99", "lr=1e-3",
-         "entropy=3e-3", "gradient=reinforce", "--train", "length=16", "batch_size=16",
+        ("dm_control/cartpole-swingup-v0", "--frame-skip", "8", "--preset", "control", "classes",
+         "--set", "imagine_last=4", "--learner", "actor_critic", "--learner-set", "horizon=15",
+         "discount=0.99", "lr=1e-3", "entropy=3e-3", "gradient=reinforce",
+         "--train", "length=16", "batch_size=16",
          "--threads", "1", "--prefill", "375", "--num-envs", "1", "--train-ratio", "128",
          "--steps", "1600"), 750.0,
     ),

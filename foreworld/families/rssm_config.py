@@ -70,14 +70,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     | {"deter": 1024, "blocks": 8, "kl_representation": 0.1,
        "codec": {"keypoints": 0, "reward": "two_hot"}},
     # For acting: small and quick, everything learned at once, so that a policy can learn beside it.
-    # Classes: Gaussian latents told 15 nats a step that no prior foresaw, and policies learned from
-    # such dreams four times more slowly, or not at all (docs/log.md).
     "control": {"see": 0.0, "freeze": False, "overshoot": 0, "decode": 0.5, "kl_dynamics": 1.0,
-                "kl_representation": 0.1, "deter": 128, "hidden": 128,
-                "latent": "categorical", "residual": False, "stoch": 16, "classes": 16,
-                "imagine_last": 4,
+                "kl_representation": 0.1, "deter": 128, "stoch": 16, "hidden": 128,
+                "imagine_last": 8,
                 "codec": {"channels": 16, "keypoints": 16, "embed": 128, "hidden": 128,
                           "layers": 1}},
+    # Laid over it, for pixels and for hard tasks: Gaussian latents tell 15 nats a step that no
+    # prior foresees, and policies learn from such dreams far more slowly (docs/log.md).
+    "classes": {"latent": "categorical", "residual": False, "stoch": 16, "classes": 16},
     "debug": {"see": 0.2, "freeze": False, "deter": 16, "stoch": 4, "classes": 4,
               "hidden": 16,
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},

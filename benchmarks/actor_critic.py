@@ -47,7 +47,7 @@ TASKS = {
     ),
     "cartpole_pixels": Task(
         ("cartpole_pixels", "--preset", "control", "classes", *LEARN, "--learner-set",
-         "horizon=15", "lr=1e-3", "entropy=1e-3", "--train-ratio", "10", "--until", "495",
+         "horizon=15", "lr=1e-3", "entropy=1e-3", "--train-ratio", "10", "--until", "475",
          "--train", "length=24", "batch_size=16", "optimiser.final=1", "--steps", "1500"), 500.0
     ),
     # Actions are held for 8 of dm_control's steps: 3,750 decisions are 30,000 steps, of which

@@ -16,7 +16,7 @@ from foreworld.evaluation.ensemble_scores import kaplan_meier
 from foreworld.evaluation.guesses import guesses
 from foreworld.evaluation.intervals import Interval, bootstrap, bootstrap_mean, bootstrap_skill
 from foreworld.evaluation.metric import Metric, Reading, unavailable
-from foreworld.evaluation.rulers import Ruler, Sitting, sit, things
+from foreworld.evaluation.rulers import NOTICED, Ruler, Sitting, sit, things
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.windows import Windows, held_out_windows
 
@@ -193,7 +193,9 @@ def _things(sitting: Sitting, imagined: dict[str, Tensor], seed: int) -> Reading
                 for x in (imagined[ruler.head], last)
             )
             if copied.any():
-                skills[thing] = mean_skill(ours, copied, seed)
+                # Beside a thing that hardly moves, trembling would look like the worst of errors.
+                least = NOTICED**2 * len(numbers) * sitting.windows.per_episode
+                skills[thing] = mean_skill(ours, copied.clip(least), seed)
     if not skills:
         return Reading(THINGS, reason="no head names moving things, as in cup.x and cup.y")
     worst = min(skills, key=lambda thing: skills[thing].value)

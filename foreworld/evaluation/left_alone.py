@@ -8,7 +8,7 @@ from torch import Tensor
 from foreworld.evaluation.intervals import bootstrap
 from foreworld.evaluation.interventions import executed, imagined_branches
 from foreworld.evaluation.metric import Metric, Reading
-from foreworld.evaluation.rulers import Ruler, Sitting, chief
+from foreworld.evaluation.rulers import NOTICED, Ruler, Sitting, chief
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.systematic import systematic_error
 from foreworld.evaluation.windows import unit
@@ -65,7 +65,8 @@ def _largest_step(subject: Subject, ruler: Ruler) -> Tensor:
         for e in episodes
         if len(e) > 1
     ]
-    return torch.stack(steps).amax(0).clamp(min=1e-4)
+    least = 1e-4 if ruler.kind == "image" else NOTICED  # what rests in truth may tremble in dreams
+    return torch.stack(steps).amax(0).clamp(min=least)
 
 
 def _sizes(ruler: Ruler, rows: Tensor) -> Tensor:

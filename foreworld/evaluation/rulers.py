@@ -19,6 +19,7 @@ from foreworld.evaluation.windows import Windows, believe, foretell, held_out_wi
 from foreworld.vocab import Batch, Spec, Specs, State, WorldModel
 
 STILL = 1e-6  # numbers that deviate by less do not vary
+NOTICED = 0.05  # of a deviation: what moves by less might as well rest
 
 
 @dataclass(frozen=True, eq=False)

@@ -94,8 +94,9 @@ def _branching(world: World | None) -> partial[BranchingWorld] | None:
 
 
 def _branching_world(world: World) -> BranchingWorld:
+    drawn = {"render_mode": "rgb_array"} if world.pixels else {}
     return BranchingWorld(
-        make_env(find_spec(world.env), world.env_kwargs),
+        make_env(find_spec(world.env), drawn | world.env_kwargs),
         image_size=world.image_size,
         frame_skip=world.frame_skip,
         pixels=world.pixels,

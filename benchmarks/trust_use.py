@@ -24,14 +24,14 @@ import torch
 from learned_tasks import RESULTS, Task, foreworld
 from torch import Tensor
 
+from foreworld.cli.examinee import branching_world
 from foreworld.disk import write_json
-from foreworld.evaluation import BranchingWorld, planning_gain, provenance, ranking
+from foreworld.evaluation import planning_gain, provenance, ranking
 from foreworld.evaluation.simulator_model import SimulatorModel
 from foreworld.evaluation.subject import Protocol, Subject
 from foreworld.evaluation.yardstick import functional_world
-from foreworld.run import World, load, make_stream
+from foreworld.run import load, make_stream
 from foreworld.streams.disturbed import rest
-from foreworld.streams.registry import find_spec, make_env
 from foreworld.vocab import State, WorldModel
 
 SMALL = ("--env", "image_size=32", "--image-size", "32")
@@ -49,12 +49,6 @@ TASKS = {
         {},
     ),
 }  # fmt: skip
-
-
-def branching(world: World) -> BranchingWorld:
-    return BranchingWorld(
-        make_env(find_spec(world.env), world.env_kwargs), image_size=world.image_size
-    )
 
 
 def deafened(model: WorldModel) -> WorldModel:
@@ -95,7 +89,7 @@ def main() -> None:
         trained.model,
         [],
         make_stream=partial(make_stream, world),
-        branching=partial(branching, world),
+        branching=partial(branching_world, world),
         world=world,
         protocol=Protocol(episodes=args.episodes),
     )

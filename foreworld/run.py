@@ -46,6 +46,19 @@ class World:
     pixels: bool = False
     fast_pictures: bool = False
 
+    def stream(self, num_envs: int, seed: int) -> GymStream:
+        """Rows of `num_envs` parallel worlds; number i starts from seed + i."""
+        return GymStream(
+            self.env,
+            num_envs,
+            seed,
+            image_size=self.image_size,
+            frame_skip=self.frame_skip,
+            pixels=self.pixels,
+            env_kwargs=self.env_kwargs,
+            fast_pictures=self.fast_pictures,
+        )
+
 
 @dataclass(frozen=True)
 class Run:
@@ -64,16 +77,7 @@ class Run:
 
 def make_stream(world: World, num_envs: int, seed: int) -> GymStream:
     """The world as rows of `num_envs` parallel ones; number i starts from seed + i."""
-    return GymStream(
-        world.env,
-        num_envs,
-        seed,
-        image_size=world.image_size,
-        frame_skip=world.frame_skip,
-        pixels=world.pixels,
-        env_kwargs=world.env_kwargs,
-        fast_pictures=world.fast_pictures,
-    )
+    return world.stream(num_envs, seed)
 
 
 def write_world(store: str | Path, world: World) -> None:

@@ -87,13 +87,14 @@ def _branching(world: World | None) -> partial[BranchingWorld] | None:
     if world is None:
         return None
     try:
-        _branching_world(world).close()
+        branching_world(world).close()
     except ValueError:
         return None
-    return partial(_branching_world, world)
+    return partial(branching_world, world)
 
 
-def _branching_world(world: World) -> BranchingWorld:
+def branching_world(world: World) -> BranchingWorld:
+    """One that can be put back. Raises ValueError where its simulator cannot."""
     drawn = {"render_mode": "rgb_array"} if world.pixels else {}
     return BranchingWorld(
         make_env(find_spec(world.env), drawn | world.env_kwargs),

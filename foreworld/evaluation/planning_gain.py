@@ -9,6 +9,8 @@ its plans is found out by the second number even where the first is good.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from foreworld.evaluation.intervals import bootstrap
@@ -18,11 +20,10 @@ from foreworld.evaluation.played import (
     NEAR,
     Played,
     Stage,
-    judge_of,
+    on_stage,
     play_list,
     play_plans,
     random_actions,
-    set_stage,
 )
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.yardstick import Yardstick, yardstick
@@ -53,25 +54,10 @@ METRICS = (GAIN, OPTIMISM)
 
 def read(subject: Subject) -> list[Reading]:
     """Gain and optimism, paired over the starts; N/A without a world, rewards or a yardstick."""
-    if subject.make_stream is None:
-        return unavailable(METRICS, "there is no world to act in, only logged episodes")
-    protocol = subject.protocol
-    try:
-        stage = set_stage(
-            subject.make_stream, protocol.episodes, protocol.context, STEPS, protocol.seed
-        )
-    except ValueError as error:
-        return unavailable(METRICS, str(error))
-    try:
-        return _read(subject, stage)
-    finally:
-        stage.close()
+    return on_stage(subject, STEPS, METRICS, partial(_read, subject))
 
 
-def _read(subject: Subject, stage: Stage) -> list[Reading]:
-    judge = judge_of(subject.model, stage)
-    if judge is None:
-        return unavailable(METRICS, "the model has no reward head, and the world no goals")
+def _read(subject: Subject, stage: Stage, judge: str) -> list[Reading]:
     best = yardstick(subject, stage, FAR if judge == "goal" else NEAR)
     if best is None:
         return unavailable(

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 
 from foreworld.evaluation.control import MakeStream
+from foreworld.evaluation.metric import Metric, Reading, unavailable
+from foreworld.evaluation.subject import Subject
 from foreworld.planners import Icem
 from foreworld.planners.objectives import GoalObjective, RewardObjective, goal_features
 from foreworld.policies.planned import step_batch
@@ -113,6 +115,29 @@ def set_stage(make_stream: MakeStream, episodes: int, context: int, steps: int, 
     if allowed < 1:
         raise ValueError(f"the clock ends episodes within the first {context} rows")
     return Stage(stream, seed, opening, allowed)
+
+
+def on_stage(
+    subject: Subject,
+    steps: int,
+    metrics: tuple[Metric, ...],
+    read: Callable[[Stage, str], list[Reading]],
+) -> list[Reading]:
+    """What `read(stage, judge)` reads of the protocol's starts; N/A without a world or a judge."""
+    if subject.make_stream is None:
+        return unavailable(metrics, "there is no world to act in, only logged episodes")
+    p = subject.protocol
+    try:
+        stage = set_stage(subject.make_stream, p.episodes, p.context, steps, p.seed)
+    except ValueError as error:
+        return unavailable(metrics, str(error))
+    try:
+        judge = judge_of(subject.model, stage)
+        if judge is None:
+            return unavailable(metrics, "the model has no reward head, and the world no goals")
+        return read(stage, judge)
+    finally:
+        stage.close()
 
 
 def _before_the_clock(stage: Stage) -> int:

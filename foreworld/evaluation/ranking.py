@@ -12,6 +12,7 @@ does not predict, and a belief formed while a policy acted cannot tell how good 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,13 +26,12 @@ from foreworld.evaluation.played import (
     NEAR,
     Played,
     Stage,
-    judge_of,
     objective_of,
+    on_stage,
     play_list,
     play_plans,
     play_policy,
     random_actions,
-    set_stage,
 )
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.windows import believe
@@ -99,22 +99,11 @@ class Graded(NamedTuple):
 
 def read(subject: Subject) -> list[Reading]:
     """Agreement over policies, intervals over starts; N/A without a world or a judge."""
-    if subject.make_stream is None:
-        return unavailable(METRICS, "there is no world to act in, only logged episodes")
-    protocol = subject.protocol
-    try:
-        stage = set_stage(
-            subject.make_stream, protocol.episodes, protocol.context, STEPS, protocol.seed
-        )
-    except ValueError as error:
-        return unavailable(METRICS, str(error))
-    try:
-        judge = judge_of(subject.model, stage)
-        if judge is None:
-            return unavailable(METRICS, "the model has no reward head, and the world no goals")
-        return _compare(subject, stage, judge, grade(subject, stage, judge))
-    finally:
-        stage.close()
+    return on_stage(subject, STEPS, METRICS, partial(_read, subject))
+
+
+def _read(subject: Subject, stage: Stage, judge: str) -> list[Reading]:
+    return _compare(subject, stage, judge, grade(subject, stage, judge))
 
 
 def _compare(subject: Subject, stage: Stage, judge: str, graded: Graded) -> list[Reading]:

@@ -18,7 +18,6 @@ from foreworld.evaluation.control import MakeStream
 from foreworld.evaluation.played import random_actions
 from foreworld.evaluation.subject import Subject
 from foreworld.policies.wander import WanderPolicy
-from foreworld.streams import GymStream
 from foreworld.streams.collect import Stream
 from foreworld.streams.registry import find_spec, make_env
 from foreworld.vocab import Batch, Spec
@@ -38,21 +37,8 @@ def factors_of(subject: Subject) -> Factors:
 
 def shifted(subject: Subject, wanted: Wanted) -> MakeStream:
     """The subject's world with these factors."""
-    world = replace(subject.world, env_kwargs={**subject.world.env_kwargs, "factors": wanted})
-
-    def make(num_envs: int, seed: int) -> Stream:
-        return GymStream(
-            world.env,
-            num_envs,
-            seed,
-            image_size=world.image_size,
-            frame_skip=world.frame_skip,
-            pixels=world.pixels,
-            env_kwargs=world.env_kwargs,
-            fast_pictures=world.fast_pictures,
-        )
-
-    return make
+    kwargs = {**subject.world.env_kwargs, "factors": wanted}
+    return replace(subject.world, env_kwargs=kwargs).stream
 
 
 def single_shifts(subject: Subject) -> dict[str, MakeStream]:

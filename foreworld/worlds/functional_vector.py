@@ -15,10 +15,8 @@ from typing import Any, ClassVar
 import gymnasium
 import numpy as np
 from gymnasium.utils.seeding import np_random
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 
-from foreworld.errors import unknown
 from foreworld.worlds.functional import (
     FunctionalEnv,
     checked_actions,
@@ -26,13 +24,14 @@ from foreworld.worlds.functional import (
     first_state,
     split_row,
 )
+from foreworld.worlds.vector import ManyWorlds
 
 Array = np.ndarray
 Info = dict[str, Any]
 Observation = dict[str, Array]
 
 
-class FunctionalVector(VectorEnv[Observation, Array, Array]):
+class FunctionalVector(ManyWorlds):
     """N episodes of a `FunctionalWorld` at once; takes the options of the single environment.
 
     `autoreset_mode` as in `worlds.vector`. Infos are dicts of arrays [N, ...], each with a mask
@@ -48,25 +47,14 @@ class FunctionalVector(VectorEnv[Observation, Array, Array]):
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         **options: Any,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs={num_envs}; valid: 1 or more")
-        modes = [mode.value for mode in AutoresetMode]
-        if not isinstance(autoreset_mode, AutoresetMode) and autoreset_mode not in modes:
-            raise unknown("autoreset_mode", str(autoreset_mode), modes)
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self._settle(num_envs, autoreset_mode)
         self.single = self.Single(**options)  # what one of them takes and shows; never stepped
-        self.world, self.render_mode = self.single.world, self.single.render_mode
-        self.metadata = {**self.single.metadata, "autoreset_mode": self.autoreset_mode}
+        self._resemble(self.single)
+        self.world = self.single.world
         self.targets, self.records = self.single.targets, self.single.records
         self.names = self.single.names
-        self.num_envs = num_envs
-        self.single_observation_space = self.single.observation_space
-        self.single_action_space = self.single.action_space
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
         self._state = np.zeros((num_envs, self.world.state_width))
         self._steps = np.zeros(num_envs, np.int64)
-        self._over = np.zeros(num_envs, bool)
         self._rngs: list[np.random.Generator] | None = None
 
     @property
@@ -88,27 +76,15 @@ class FunctionalVector(VectorEnv[Observation, Array, Array]):
         options: dict[str, Any] | None = None,
     ) -> tuple[Observation, Info]:
         """New episodes in all envs, or in those of the bool array `options["reset_mask"]` [N]."""
-        options = dict(options or {})
-        mask = self._check_mask(options.pop("reset_mask", np.ones(self.num_envs, bool)))
-        if seed is None or isinstance(seed, (int, np.integer)):
-            seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"{len(seed)} seeds for {self.num_envs} envs; give one for each")
+        mask, seeds, options = self._wishes(seed, options)
         if self._rngs is None:
             self._rngs = [np_random()[0] for _ in range(self.num_envs)]
         for i in np.flatnonzero(mask).tolist():
-            if seed[i] is not None:
-                self._rngs[i] = np_random(seed[i])[0]
+            if seeds[i] is not None:
+                self._rngs[i] = np_random(seeds[i])[0]
         self._begin(mask, options)
         observation, info = self._look()
         return observation, info | {f"_{key}": mask.copy() for key in info if key[0] != "_"}
-
-    def _check_mask(self, mask: Array) -> Array:
-        if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
-            raise ValueError(
-                f"reset_mask {mask.dtype} {mask.shape}; valid: bool ({self.num_envs},), some True"
-            )
-        return mask
 
     def _begin(self, mask: Array, options: dict[str, Any] | None = None) -> None:
         for i in np.flatnonzero(mask).tolist():
@@ -117,12 +93,8 @@ class FunctionalVector(VectorEnv[Observation, Array, Array]):
 
     def step(self, actions: Array) -> tuple[Observation, Array, Array, Array, Info]:
         """One control step in every env; `autoreset_mode` says when those over begin anew."""
+        self._check_going()
         rests = self._over.copy()
-        if self.autoreset_mode is AutoresetMode.DISABLED and rests.any():
-            raise ValueError(
-                f"envs {np.flatnonzero(rests).tolist()} are over; type: "
-                'reset(options={"reset_mask": terminated | truncated})'
-            )
         rewards, terminated, truncated = self._advance(actions, ~rests)
         self._begin(rests)
         self._over = terminated | truncated

@@ -36,7 +36,56 @@ class World(Protocol):
     def set_state(self, state: dict[str, Any]) -> None: ...
 
 
-class WorldVector(VectorEnv[Observation, Array, Array], ABC):
+class ManyWorlds(VectorEnv[Observation, Array, Array]):
+    """What vectors share however their worlds are stepped: who begins anew when, and from where."""
+
+    _over: Array  # bool [N]
+
+    def _settle(self, num_envs: int, autoreset_mode: str | AutoresetMode) -> None:
+        """Raises ValueError for no envs, and for a mode that is none."""
+        if num_envs < 1:
+            raise ValueError(f"num_envs={num_envs}; valid: 1 or more")
+        modes = [mode.value for mode in AutoresetMode]
+        if not isinstance(autoreset_mode, AutoresetMode) and autoreset_mode not in modes:
+            raise unknown("autoreset_mode", str(autoreset_mode), modes)
+        self.autoreset_mode, self.num_envs = AutoresetMode(autoreset_mode), num_envs
+        self._over = np.zeros(num_envs, bool)
+
+    def _resemble(self, single: Any) -> None:
+        """Take the spaces, pictures and metadata of one world for many."""
+        self.metadata = {**single.metadata, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = single.render_mode
+        self.single_observation_space = single.observation_space
+        self.single_action_space = single.action_space
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+
+    def _wishes(
+        self, seed: int | Sequence[int | None] | None, options: dict[str, Any] | None
+    ) -> tuple[Array, Sequence[int | None], dict[str, Any]]:
+        """Of a reset: which envs begin anew, bool [N], their seeds, and what else was asked."""
+        rest = dict(options or {})
+        mask = rest.pop("reset_mask", np.ones(self.num_envs, bool))
+        if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
+            raise ValueError(
+                f"reset_mask {mask.dtype} {mask.shape}; valid: bool ({self.num_envs},), some True"
+            )
+        if seed is None or isinstance(seed, (int, np.integer)):
+            seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
+        if len(seed) != self.num_envs:
+            raise ValueError(f"{len(seed)} seeds for {self.num_envs} envs; give one for each")
+        return mask, seed, rest
+
+    def _check_going(self) -> None:
+        """Raises ValueError for envs that are over where nobody begins them anew."""
+        if self.autoreset_mode is AutoresetMode.DISABLED and self._over.any():
+            raise ValueError(
+                f"envs {np.flatnonzero(self._over).tolist()} are over; type: "
+                'reset(options={"reset_mask": terminated | truncated})'
+            )
+
+
+class WorldVector(ManyWorlds, ABC):
     """N worlds behind gymnasium's vector interface; bit for bit what each alone would give.
 
     Takes the options of the single world, and `autoreset_mode`: "NextStep" (an env that is over is
@@ -62,22 +111,10 @@ class WorldVector(VectorEnv[Observation, Array, Array], ABC):
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         **options: Any,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs={num_envs}; valid: 1 or more")
-        modes = [mode.value for mode in AutoresetMode]
-        if not isinstance(autoreset_mode, AutoresetMode) and autoreset_mode not in modes:
-            raise unknown("autoreset_mode", str(autoreset_mode), modes)
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {**self.single.metadata, "autoreset_mode": self.autoreset_mode}
-        self.num_envs = num_envs
+        self._settle(num_envs, autoreset_mode)
         self.envs: list[World] = [self.single(**options) for _ in range(num_envs)]
-        self.render_mode = self.envs[0].render_mode
-        self.single_observation_space = self.envs[0].observation_space
-        self.single_action_space = self.envs[0].action_space
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._resemble(self.envs[0])
         self._painter = self._make_painter()
-        self._over = np.zeros(num_envs, bool)
 
     def reset(
         self,
@@ -86,23 +123,11 @@ class WorldVector(VectorEnv[Observation, Array, Array], ABC):
         options: dict[str, Any] | None = None,
     ) -> tuple[Observation, Info]:
         """New episodes in all envs, or in those of the bool array `options["reset_mask"]` [N]."""
-        options = dict(options or {})
-        mask = self._check_mask(options.pop("reset_mask", np.ones(self.num_envs, bool)))
-        if seed is None or isinstance(seed, (int, np.integer)):
-            seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise ValueError(f"{len(seed)} seeds for {self.num_envs} envs; give one for each")
+        mask, seeds, options = self._wishes(seed, options)
         infos: list[Info | None] = [None] * self.num_envs
         for i in np.flatnonzero(mask).tolist():
-            infos[i] = self._begin(i, seed[i], options)
+            infos[i] = self._begin(i, seeds[i], options)
         return self.observe(), self._merge(infos)
-
-    def _check_mask(self, mask: Array) -> Array:
-        if mask.shape != (self.num_envs,) or mask.dtype != bool or not mask.any():
-            raise ValueError(
-                f"reset_mask {mask.dtype} {mask.shape}; valid: bool ({self.num_envs},), some True"
-            )
-        return mask
 
     def _begin(
         self, i: int, seed: int | None = None, options: dict[str, Any] | None = None
@@ -114,11 +139,7 @@ class WorldVector(VectorEnv[Observation, Array, Array], ABC):
 
     def step(self, actions: Array) -> tuple[Observation, Array, Array, Array, Info]:
         """One control step in every env; `autoreset_mode` says when those over begin anew."""
-        if self.autoreset_mode is AutoresetMode.DISABLED and self._over.any():
-            raise ValueError(
-                f"envs {np.flatnonzero(self._over).tolist()} are over; type: "
-                'reset(options={"reset_mask": terminated | truncated})'
-            )
+        self._check_going()
         rewards = np.zeros(self.num_envs)
         terminated, truncated = np.zeros((2, self.num_envs), bool)
         infos: list[Info | None] = [None] * self.num_envs

@@ -23,6 +23,7 @@ PLANNERS = {
     "cem": "foreworld.planners.cem:Cem",
     "gradient": "foreworld.planners.gradient:Gradient",
     "icem": "foreworld.planners.icem:Icem",
+    "mcts": "foreworld.planners.mcts:Mcts",
     "mppi": "foreworld.planners.mppi:Mppi",
 }
 

@@ -42,8 +42,8 @@ class Spec:
     `goal_of="image"` marks what the key `image` should become: policies read it, and models neither
     see nor predict it, and episodes do not keep it. `record=True` marks what is kept to the bit for
     its own sake, such as the state of a simulator: models neither see nor predict it.
-    `turns=True` marks the action of a game for two: players choose it by turns, what is seen is seen
-    from the side of whoever moves, and the reward is that of the player who moved.
+    `turns=True` marks the action of a game for two: players choose it by turns, a row shows what
+    whoever moves next sees, and its reward is that of the player who moved last.
     """
 
     shape: tuple[int, ...]

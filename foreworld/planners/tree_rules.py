@@ -1,7 +1,7 @@
 """Which action to try next in a node of a search tree: PUCT, and Gumbel's sequential halving.
 
 Schrittwieser et al. 2020 (MuZero, appendix B) and Danihelka et al. 2022 (Policy improvement by
-planning with Gumbel), in the form of google-deepmind's `mctx`, whose trees ours are tested to equal.
+planning with Gumbel), in the form of google-deepmind's `mctx`, whose trees ours have to equal.
 """
 
 from __future__ import annotations

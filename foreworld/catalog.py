@@ -18,6 +18,7 @@ FAMILIES = {
     "rssm": "foreworld.families.rssm:Rssm",
     "jepa": "foreworld.families.jepa:Jepa",
     "slots": "foreworld.families.slots:Slots",
+    "muzero": "foreworld.families.muzero:Muzero",
 }
 
 PLANNERS = {
@@ -38,8 +39,9 @@ POLICIES = {  # built as (action spec, seed); the last three know the tabletop o
     "mixed": "foreworld.policies.scripted:MixedPolicy",
 }
 
-LEARNERS = {  # of policies in imagination; built as (model, its `Config`)
+LEARNERS = {  # of policies; built as (model, its `Config`)
     "actor_critic": "foreworld.training.actor_critic:ActorCriticLearner",
+    "search": "foreworld.training.search:SearchLearner",
 }
 
 WORLDS = {  # names of Gymnasium ids; any other id works as it is

@@ -44,6 +44,7 @@ class Found(NamedTuple):
     value: Tensor  # [B] mean of all that was found, in the eyes of whoever moves
     visits: Tensor  # [B, A]
     q: Tensor  # [B, A] 0 where never visited
+    expected: Tensor  # [B] value of `policy`: unlike `value` not marred by what was only tried
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ class Mcts:
             policy = rules.masked(root.logits + sigma, legal).softmax(-1)
             score = rules.halving(root, gumbel, sigma, root.visits.amax(-1))
         action = rules.best(score, legal)
-        return Found(action, policy, root.node_value.squeeze(-1), root.visits, root.q)
+        expected = (policy * rules.completed(root)).sum(-1)
+        return Found(action, policy, root.node_value.squeeze(-1), root.visits, root.q, expected)
 
 
 def check(model: WorldModel) -> None:

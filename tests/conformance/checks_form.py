@@ -74,7 +74,7 @@ def heads_can_be_chosen(subject: Subject) -> None:
     model = subject.model
     state = model.initial(2)
     assert isinstance(model.heads, tuple) and model.heads, "heads must be a tuple of names"
-    known = {*target_keys(subject.specs), "reward", "continue", "value"}
+    known = {*target_keys(subject.specs), "reward", "continue", "value", "policy"}
     assert set(model.heads) <= known, f"heads {set(model.heads) - known} are no keys of the world"
     assert set(model.predict(state)) == set(model.heads), "predict() must give every head"
     everything = told(model, state)

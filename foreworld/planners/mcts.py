@@ -23,7 +23,7 @@ from torch import Tensor
 from foreworld.errors import unknown
 from foreworld.outputs import Categorical
 from foreworld.planners import tree_rules as rules
-from foreworld.planners.tree import Choose, Edges, Leaf, Tree, grow
+from foreworld.planners.tree import Edges, Leaf, Rule, Tree, grow
 from foreworld.vocab import LEGAL, Objective, Plan, State, WorldModel
 
 NEEDED = ("reward", "value", "policy")
@@ -106,9 +106,10 @@ class Mcts:
         root, evaluate = look(model, state, model.discount), partial(imagined, model)
         tree = self._plant(root, state, legal, chance)
         depth = self.num_simulations if self.max_depth is None else self.max_depth
-        choose = (self._puct if self.rule == "puct" else self._gumbel)(legal, chance)
-        grow(tree, evaluate, choose, self.num_simulations, depth)
-        return self._found(tree, legal, chance)
+        gumbel = torch.zeros_like(root.logits) if chance is None else chance.gumbel
+        rule = self._puct(legal) if self.rule == "puct" else self._gumbel(legal, gumbel)
+        grow(tree, evaluate, rule, self.num_simulations, depth)
+        return self._found(tree.look(tree.roots), legal, gumbel)
 
     def _plant(self, root: Leaf, state: State, legal: Tensor, chance: Chance | None) -> Tree:
         logits = root.logits
@@ -118,51 +119,43 @@ class Mcts:
         root = root._replace(logits=rules.masked(logits, legal))
         return Tree.planted(root, state, self.num_simulations + 1)
 
-    def _puct(self, legal: Tensor, chance: Chance | None) -> Choose:
-        def choose(edges: Edges, rows: Tensor, depth: int) -> Tensor:
-            score = rules.puct(edges, self.c_init, self.c_base) + self._scaled(edges)
-            return rules.best(score, None if depth else legal[rows])
+    def _puct(self, legal: Tensor) -> Rule:
+        def score(edges: Edges) -> Tensor:
+            return rules.puct(edges, self.c_init, self.c_base) + self._scaled(edges)
 
-        return choose
+        return Rule(lambda edges: rules.best(score(edges), legal), lambda e: score(e).argmax(-1))
 
     def _scaled(self, edges: Edges) -> Tensor:
         if self.value_range is None:
             return rules.between_siblings(edges)
         return rules.between(edges, *self.value_range)
 
-    def _gumbel(self, legal: Tensor, chance: Chance | None) -> Choose:
+    def _gumbel(self, legal: Tensor, gumbel: Tensor) -> Rule:
         schedule = rules.halving_schedule(self.max_considered, self.num_simulations)
         considered = legal.sum(-1).clamp(max=self.max_considered)
         schedule = schedule.to(legal.device)[considered]  # [B, simulations]
 
-        def choose(edges: Edges, rows: Tensor, depth: int) -> Tensor:
-            sigma = self._sigma(edges)
-            if depth:
-                return rules.in_proportion(edges, sigma)
+        def root(edges: Edges) -> Tensor:
             now = schedule.gather(1, edges.visits.sum(-1, keepdim=True).long()).squeeze(1)
-            gumbel = torch.zeros_like(sigma) if chance is None else chance.gumbel
-            return rules.best(rules.halving(edges, gumbel, sigma, now), legal)
+            return rules.best(rules.halving(edges, gumbel, self._sigma(edges), now), legal)
 
-        return choose
+        return Rule(root, lambda edges: rules.in_proportion(edges, self._sigma(edges)))
 
     def _sigma(self, edges: Edges) -> Tensor:
         return rules.advantage(edges, self.value_scale, self.visit_offset)
 
-    def _found(self, tree: Tree, legal: Tensor, chance: Chance | None) -> Found:
-        rows = torch.arange(len(legal), device=legal.device)
-        root = tree.look(rows, torch.zeros_like(rows))
-        gumbel = torch.zeros_like(root.q) if chance is None else chance.gumbel
+    def _found(self, root: Edges, legal: Tensor, gumbel: Tensor) -> Found:
         if self.rule == "puct":
             policy = root.visits / root.visits.sum(-1, keepdim=True)
-            drawn = policy.clamp(min=rules.TINY).log() / max(self.temperature, rules.TINY)
-            score = policy if chance is None else drawn + gumbel
+            # In proportion to visits ** (1 / temperature) by Gumbel's trick; without noise the most.
+            score = policy.clamp(min=rules.TINY).log() + self.temperature * gumbel
         else:
             sigma = self._sigma(root)
             policy = rules.masked(root.logits + sigma, legal).softmax(-1)
             score = rules.halving(root, gumbel, sigma, root.visits.amax(-1))
-        action = rules.best(score, legal)
+        action, value = rules.best(score, legal), root.node_value.squeeze(-1)
         expected = (policy * rules.completed(root)).sum(-1)
-        return Found(action, policy, root.node_value.squeeze(-1), root.visits, root.q, expected)
+        return Found(action, policy, value, root.visits, root.q, expected)
 
 
 def check(model: WorldModel) -> None:

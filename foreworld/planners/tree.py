@@ -5,7 +5,8 @@
                                                             back_up: tell everyone above
 
 Simulation s makes node s + 1 in every row; values are of the player who moves in a node, and the
-discount of an edge is negative where that is the other player's: negamax.
+discount of an edge is negative where that is the other player's: negamax. What is tried next in a
+node changes only when something comes up through it: it is chosen then, for all nodes at once.
 """
 
 from __future__ import annotations
@@ -42,108 +43,120 @@ class Edges(NamedTuple):
     raw_value: Tensor  # [R, 1] as the model said
 
 
-class Move(NamedTuple):
+class Moves(NamedTuple):
     """One action in each of R of the B trees."""
 
     rows: Tensor  # [R] which trees
-    nodes: Tensor  # [R]
+    at: Tensor  # [R] nodes
     actions: Tensor  # [R]
 
 
-Choose = Callable[[Edges, Tensor, int], Tensor]  # edges of R nodes, their rows, depth -> actions
+class Rule(NamedTuple):
+    """Which action to try next, [R]."""
+
+    root: Callable[[Edges], Tensor]  # of the roots of all trees
+    inside: Callable[[Edges], Tensor]  # of any other nodes
 
 
 @dataclass
 class Tree:
-    """B trees of up to N nodes with A actions each; node 0 is the root."""
+    """B trees of up to N nodes with A actions each, one after the other; roots are 0, N, 2 N …"""
 
-    children: Tensor  # [B, N, A] node behind each action, or UNVISITED
-    edges: Tensor  # [B, N, 3, A] logits, visits, q
-    nodes: Tensor  # [B, N, 5] visits, value, raw value, reward and discount of the edge to it
-    states: State  # leaves [B, N, ...]
+    roots: Tensor  # [B]
+    children: Tensor  # [B * N, A] node behind each action, or UNVISITED
+    edges: Tensor  # [B * N, 3, A] logits, visits, q
+    nodes: Tensor  # [B * N, 5] visits, value, raw value, reward and discount of the edge to it
+    choice: Tensor  # [B * N] the action to try next
+    states: State  # leaves [B * N, ...]
 
     @classmethod
     def planted(cls, root: Leaf, state: State, num_nodes: int) -> Tree:
         """Nothing but the roots."""
         size, width = root.logits.shape
-        lead, device = (size, num_nodes), root.value.device
+        total, device = size * num_nodes, root.value.device
         tree = cls(
-            torch.full((*lead, width), UNVISITED, device=device),
-            torch.zeros(*lead, 3, width, device=device),
-            torch.zeros(*lead, 5, device=device),
-            map_state(lambda x: x.new_zeros(*lead, *x.shape[1:]), state),
+            torch.arange(0, total, num_nodes, device=device),
+            torch.full((total, width), UNVISITED, device=device),
+            torch.zeros(total, 3, width, device=device),
+            torch.zeros(total, 5, device=device),
+            torch.zeros(total, dtype=torch.long, device=device),
+            map_state(lambda x: x.new_zeros(total, *x.shape[1:]), state),
         )
-        rows = torch.arange(size, device=device)
-        tree.write(rows, torch.zeros_like(rows), root, state)
+        tree.write(tree.roots, root, state)
         return tree
 
-    def look(self, rows: Tensor, nodes: Tensor) -> Edges:
-        """The edges of one node in each of some rows, [R] and [R]."""
-        visits, value, raw, _, _ = self.nodes[rows, nodes].unsqueeze(-1).unbind(1)
-        return Edges(*self.edges[rows, nodes].unbind(1), visits, value, raw)
+    def look(self, at: Tensor) -> Edges:
+        """The edges of nodes [R]."""
+        visits, value, raw, _, _ = self.nodes[at].unsqueeze(-1).unbind(1)
+        return Edges(*self.edges[at].unbind(1), visits, value, raw)
 
-    def write(self, rows: Tensor, nodes: Tensor, leaf: Leaf, state: State) -> None:
-        """What a model says of states [B] becomes a node; where it was one, it starts anew."""
-        visits = self.nodes[rows, nodes, 0] + 1
+    def write(self, at: Tensor, leaf: Leaf, state: State) -> None:
+        """What a model says of states becomes nodes [B]; what was there starts anew."""
+        visits = self.nodes[at, 0] + 1
         told = (visits, leaf.value, leaf.value, leaf.reward, leaf.discount)
-        self.nodes[rows, nodes] = torch.stack(told, -1)
-        self.edges[rows, nodes, 0] = leaf.logits
+        self.nodes[at] = torch.stack(told, -1)
+        self.edges[at, 0] = leaf.logits
+        map_state(lambda kept, new: kept.index_copy_(0, at, new), self.states, state)
 
-        def put(kept: Tensor, new: Tensor) -> Tensor:
-            kept[rows, nodes] = new
-            return kept
-
-        map_state(put, self.states, state)
-
-    def descend(self, choose: Choose, max_depth: int) -> tuple[list[Move], Move]:
+    def descend(self, max_depth: int) -> tuple[list[Moves], Tensor, Tensor]:
         """Down from every root to an edge never taken, or to the last depth.
 
-        Returns the moves by depth, in fewer and fewer rows, and the last one of each row.
+        Returns the moves by depth, in fewer and fewer trees, and the last node and action of each.
         """
-        rows = torch.arange(len(self.children), device=self.children.device)
-        nodes, path = torch.zeros_like(rows), []
-        last = Move(rows, nodes.clone(), nodes.clone())
-        while len(rows) and len(path) < max_depth:
-            actions = choose(self.look(rows, nodes), rows, len(path))
-            path.append(Move(rows, nodes, actions))
-            last.nodes[rows], last.actions[rows] = nodes, actions
-            behind = self.children[rows, nodes, actions]
-            known = behind != UNVISITED
-            rows, nodes = rows[known], behind[known]
-        return path, last
+        rows, at = torch.arange(len(self.roots), device=self.roots.device), self.roots
+        path, last, action = [], at.clone(), torch.empty_like(at)
+        while len(path) < max_depth:
+            chosen = self.choice[at]
+            path.append(Moves(rows, at, chosen))
+            last[rows], action[rows] = at, chosen
+            behind = self.behind(at, chosen)
+            known = (behind != UNVISITED).nonzero().squeeze(1)
+            if not len(known):
+                break
+            rows, at = rows[known], behind[known]
+        return path, last, action
 
-    def back_up(self, path: list[Move], value: Tensor) -> None:
+    def behind(self, at: Tensor, actions: Tensor) -> Tensor:
+        """The nodes [R] that actions lead to."""
+        return self.children.view(-1)[at * self.children.shape[1] + actions]
+
+    def back_up(self, path: list[Moves], value: Tensor) -> None:
         """Tell the leaves' values [B] to every node above, each in its own mover's eyes."""
-        value = value.clone()
-        for rows, nodes, actions in reversed(path):
-            child = self.children[rows, nodes, actions]
-            _, child_value, _, reward, discount = self.nodes[rows, child].unbind(-1)
-            value[rows] = found = reward + discount * value[rows]
-            visits, mean = self.nodes[rows, nodes, 0], self.nodes[rows, nodes, 1]
-            self.nodes[rows, nodes, 1] = (mean * visits + found) / (visits + 1)
-            self.nodes[rows, nodes, 0] = visits + 1
-            self.edges[rows, nodes, 1, actions] += 1
-            self.edges[rows, nodes, 2, actions] = reward + discount * child_value
+        _, at, actions = (torch.cat(parts) for parts in zip(*path, strict=True))
+        child = self.behind(at, actions)
+        reward, discount = self.nodes[child, 3:].unbind(-1)
+        value, found, sizes = value.clone(), [], [len(moves.rows) for moves in path]
+        steps = zip(path, reward.split(sizes), discount.split(sizes), strict=True)
+        for (rows, _, _), r, d in reversed(list(steps)):
+            found.append(r + d * value[rows])
+            value[rows] = found[-1]
+        visits, mean = self.nodes[at, :2].unbind(-1)
+        mean = (mean * visits + torch.cat(found[::-1])) / (visits + 1)
+        self.nodes[at, :2] = torch.stack([visits + 1, mean], -1)
+        self.edges[at, 1, actions] += 1
+        self.edges[at, 2, actions] = reward + discount * self.nodes[child, 1]
 
 
 def grow(
     tree: Tree,
     evaluate: Callable[[State, Tensor], tuple[Leaf, State]],
-    choose: Choose,
+    rule: Rule,
     num_simulations: int,
     max_depth: int,
 ) -> Tree:
     """Add a node a simulation to every tree.
 
-    evaluate: what the model says of actions [B] in states [B]. choose: see `Choose`.
+    evaluate: what the model says of actions [B] in states [B].
     """
-    rows = torch.arange(len(tree.children), device=tree.children.device)
     for simulation in range(num_simulations):
-        path, (_, nodes, actions) = tree.descend(choose, max_depth)
-        leaf, state = evaluate(map_state(lambda x, at=nodes: x[rows, at], tree.states), actions)
-        behind = tree.children[rows, nodes, actions]
-        new = torch.where(behind == UNVISITED, simulation + 1, behind)
-        tree.write(rows, new, leaf, state)
-        tree.children[rows, nodes, actions] = new
+        tree.choice[tree.roots] = rule.root(tree.look(tree.roots))
+        path, last, actions = tree.descend(max_depth)
+        leaf, state = evaluate(map_state(lambda x, at=last: x[at], tree.states), actions)
+        behind = tree.behind(last, actions)
+        new = torch.where(behind == UNVISITED, tree.roots + simulation + 1, behind)
+        tree.write(new, leaf, state)
+        tree.children[last, actions] = new
         tree.back_up(path, leaf.value)
+        changed = torch.cat([new, *(moves.at for moves in path[1:])])
+        tree.choice[changed] = rule.inside(tree.look(changed))
     return tree

@@ -17,6 +17,7 @@ consistency=0); actions may be continuous, then the policy is a Gaussian and no 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -70,10 +71,11 @@ class Muzero(WorldModel):
         self.discount = c.discount
         self.scales = Scales(specs)
         self.nets = (BoardNets if c.net == "board" else VectorNets)(specs, c)
-        width, action = self.nets.width, specs["action"]
-        self.reward = scale_output(mlp(width, c.bins, c.hidden, c.layers), 0.0)
-        self.value = scale_output(mlp(width, c.bins, c.hidden, c.layers), 0.0)
-        self.policy = (DiscreteHead if action.classes else VectorHead)(action, width, c.codec)
+        self.torso = mlp(self.nets.width, None, c.hidden, c.layers)
+        self.reward, self.value = (scale_output(mlp(c.hidden, c.bins, 0, 0), 0.0) for _ in "rv")
+        head = DiscreteHead if specs["action"].classes else VectorHead
+        self.policy = head(specs["action"], c.hidden, replace(c.codec, layers=0))
+        self.reach = float(contract(torch.tensor(c.reach)))
         self.foresee = mlp(self.nets.size, self.nets.size, c.hidden, 1)
         self.shows_legal = LEGAL in specs
         self.heads = (*HEADS, LEGAL) if self.shows_legal else HEADS
@@ -102,7 +104,7 @@ class Muzero(WorldModel):
         self, state: MuzeroState, heads: Sequence[str] | None = None
     ) -> dict[str, Prediction]:
         check_heads(heads, self.heads)
-        x = self.nets.read(state.latent)
+        x = self._read(state.latent)
         return {h: self._head(h, x, state) for h in (self.heads if heads is None else heads)}
 
     def features(self, state: MuzeroState) -> Tensor:
@@ -140,7 +142,7 @@ class Muzero(WorldModel):
         self, latent: Tensor, seen: Tensor, batch: Batch, future: Future, k: int
     ) -> dict[str, Tensor]:
         """Losses [B * S] of latents after k steps; seen: the latents [B, S, D] of those rows."""
-        x, c = self.nets.read(latent), self.config
+        x, c = self._read(latent), self.config
         counts, plays = future.counts[k].flatten(), future.plays[k].flatten()
         known = ~batch["is_first"][:, future.rows[k]].flatten() if k == 0 else counts
         losses = {
@@ -195,7 +197,7 @@ class Muzero(WorldModel):
         """
         after = batch.get("search_value")
         if after is None:
-            flat = self.nets.read(latent.flatten(0, 1))
+            flat = self._read(latent.flatten(0, 1))
             after = self._support(self.value(flat)).mean.unflatten(0, latent.shape[:2])
         after = after.masked_fill(batch["is_terminal"], 0.0)
         discount = -self.discount if self.specs["action"].turns else self.discount
@@ -222,9 +224,12 @@ class Muzero(WorldModel):
         width = self.specs[LEGAL].shape[0] if self.shows_legal else 0
         return latent.new_ones(len(latent), width)
 
+    def _read(self, latent: Tensor) -> Tensor:
+        """What the last layers of all heads see [B, hidden]."""
+        return self.torso(self.nets.read(latent))
+
     def _support(self, logits: Tensor) -> Support:
-        high = float(contract(torch.tensor(self.config.reach)))
-        return Support(logits, -high, high)
+        return Support(logits, -self.reach, self.reach)
 
     def _policy(self, x: Tensor) -> Prediction:
         return self.policy(x, self.scales.get("action"))

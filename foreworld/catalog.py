@@ -49,6 +49,7 @@ WORLDS = {  # names of Gymnasium ids; any other id works as it is
     "gallery": "foreworld/Gallery-v0",
     "rooms": "foreworld/Rooms-v0",
     "tabletop": "foreworld/Tabletop-v0",
+    "board": "foreworld/Board-v0",
     "cartpole_pixels": "foreworld/CartPolePixels-v0",
 }
 
@@ -61,6 +62,7 @@ WORLD_KINDS = {  # kinds of Gymnasium ids: an example, the extra that brings the
     "dm_control": ("dm_control/cartpole-swingup-v0", "dmc"),
     "Atari": ("ALE/Pong-v5", "atari"),
     "PushT": ("gym_pusht/PushT-v0", "pusht"),
+    "board games": ("foreworld/Board-v0", "boards"),
 }
 
 

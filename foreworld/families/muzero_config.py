@@ -17,7 +17,7 @@ class MuzeroConfig:
     channels: int = 32  # planes of a board latent
     blocks: int = 2  # residual blocks on a board, of the representation and of the dynamics
     unroll: int = 5  # K: steps imagined in training with losses on every head
-    bootstrap: int = 5  # n: rewards counted before the value of what follows
+    bootstrap: int = 10  # n: rewards counted before the value of what follows
     discount: float = 0.997  # of rewards, per step
     reach: float = 300.0  # largest reward or value, either way, that the supports can say
     bins: int = 61  # of those supports
@@ -35,18 +35,25 @@ class MuzeroConfig:
 
 
 # What is won or lost at the end of a short game is known then, and nothing before it is worth less.
-_GAME = {"discount": 1.0, "reach": 1.0, "bins": 21, "value_weight": 1.0}
+_GAME = {"discount": 1.0, "reach": 1.0, "bins": 21, "value_weight": 1.0, "bootstrap": 3}
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "tictactoe": _GAME | {"bootstrap": 9},
-    "connect_four": _GAME | {"net": "board", "bootstrap": 42},
+    "tictactoe": _GAME,
+    "connect_four": _GAME | {"net": "board"},
     "debug": {"latent": 32, "hidden": 32, "reach": 2.0, "bins": 41, "channels": 4, "blocks": 1,
               "codec": {"channels": 4, "keypoints": 4, "embed": 32, "hidden": 32, "context": 8}},
 }  # fmt: skip
 
+_SEARCH = {"learner": "search", "num_envs": 4, "train_ratio": 32.0, "prefill": 400}
 RECIPES: dict[str, dict[str, Any]] = {
-    "usual": {
-        "learner": "search", "prefill": 400, "num_envs": 4, "train_ratio": 32.0,
-        "train": ("length=11", "batch_size=24", "optimiser.lr=1e-3", "optimiser.final=0.3"),
-    },
+    "usual": _SEARCH
+    | {"train": ("length=11", "batch_size=24", "optimiser.lr=1e-3", "optimiser.final=0.3")},
+    "tictactoe": _SEARCH
+    | {"preset": ("tictactoe",), "num_envs": 32, "prefill": 1000,
+       "learner_set": ("act.num_simulations=25", "learn.num_simulations=25"),
+       "train": ("length=10", "batch_size=48", "optimiser.lr=1e-3", "optimiser.final=0.1")},
+    "connect_four": _SEARCH
+    | {"preset": ("connect_four",), "num_envs": 32, "prefill": 2000,
+       "learner_set": ("act.num_simulations=50", "learn.num_simulations=32"),
+       "train": ("length=10", "batch_size=48", "optimiser.lr=1e-3", "optimiser.final=0.1")},
 }  # fmt: skip

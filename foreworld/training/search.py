@@ -28,7 +28,7 @@ from foreworld.vocab import Batch, State, WorldModel, map_state, stack_states
 class SearchConfig:
     act: Mcts = field(default_factory=lambda: Mcts(num_simulations=16))  # who plays
     learn: Mcts = field(default_factory=lambda: Mcts(num_simulations=16))  # who sets the targets
-    refresh_every: int = 100  # updates between two copies of the model
+    refresh_every: int = 50  # updates between two copies of the model
 
 
 class SearchLearner:

@@ -34,9 +34,9 @@ from foreworld.families.codec import (
 from foreworld.families.muzero_config import PRESETS as PRESETS
 from foreworld.families.muzero_config import RECIPES as RECIPES
 from foreworld.families.muzero_config import MuzeroConfig as MuzeroConfig
-from foreworld.families.muzero_nets import BoardNets, VectorNets
+from foreworld.families.muzero_nets import BoardNets, SupportHead, VectorNets
 from foreworld.families.scales import Scales
-from foreworld.nn.mlp import mlp, scale_output
+from foreworld.nn.mlp import mlp
 from foreworld.outputs import Categorical, Support, contract
 from foreworld.vocab import LEGAL, Batch, Loss, Prediction, Specs, WorldModel, map_state
 
@@ -72,7 +72,7 @@ class Muzero(WorldModel):
         self.scales = Scales(specs)
         self.nets = (BoardNets if c.net == "board" else VectorNets)(specs, c)
         self.torso = mlp(self.nets.width, None, c.hidden, c.layers)
-        self.reward, self.value = (scale_output(mlp(c.hidden, c.bins, 0, 0), 0.0) for _ in "rv")
+        self.reward, self.value = (SupportHead(c.hidden, c.bins) for _ in "rv")
         head = DiscreteHead if specs["action"].classes else VectorHead
         self.policy = head(specs["action"], c.hidden, replace(c.codec, layers=0))
         self.reach = float(contract(torch.tensor(c.reach)))

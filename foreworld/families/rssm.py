@@ -58,8 +58,9 @@ class Seen(NamedTuple):
     embed: Tensor  # [B, (T,) E]
     look: Tensor  # [B, (T,) P] what each says of the posterior by itself
 
-    def at(self, t: int) -> Seen:
-        return Seen(self.embed[:, t], self.look[:, t])
+    def each(self) -> list[Seen]:
+        """Instant by instant; cut apart at once: the gradient of `x[:, t]` is as large as x."""
+        return [Seen(*pair) for pair in zip(self.embed.unbind(1), self.look.unbind(1), strict=True)]
 
 
 class Rssm(WorldModel):
@@ -101,8 +102,8 @@ class Rssm(WorldModel):
 
     def observe(self, state: RssmState, batch: Batch) -> RssmState:
         seen, context_BTC = self._encode(batch)
-        for t in range(context_BTC.shape[1]):
-            state, _ = self._filter(state, seen.at(t), batch["is_first"][:, t], None)
+        for t, frame in enumerate(seen.each()):
+            state, _ = self._filter(state, frame, batch["is_first"][:, t], None)
             state = state._replace(context=context_BTC[:, t])
             if "action" in batch:
                 state = state._replace(action=batch["action"][:, t])
@@ -187,10 +188,10 @@ class Rssm(WorldModel):
         state = self.initial(size)
         noise_BTK = torch.randn(size, length, self.latent.chance, device=self.device)
         deters, stochs, posteriors, befores = [], [], [], []
-        for t in range(length):
+        for t, frame in enumerate(seen.each()):
             is_first = batch["is_first"][:, t]
             befores.append(state.stoch * ~is_first.unsqueeze(-1))
-            state, posterior = self._filter(state, seen.at(t), is_first, noise_BTK[:, t])
+            state, posterior = self._filter(state, frame, is_first, noise_BTK[:, t])
             state = state._replace(action=batch["action"][:, t])
             deters.append(state.deter)
             stochs.append(state.stoch)

@@ -29,6 +29,7 @@ from foreworld.families.codec import (
 )
 from foreworld.families.latents import CategoricalLatent, GaussianLatent
 from foreworld.families.rssm_config import PRESETS as PRESETS
+from foreworld.families.rssm_config import RECIPES as RECIPES
 from foreworld.families.rssm_config import RssmConfig as RssmConfig
 from foreworld.families.scales import Scales
 from foreworld.families.scoring import imagined_windows, score, some_instants
@@ -178,8 +179,23 @@ class Rssm(WorldModel):
             )
             scores = score(self.predict, futures, truth, self._cheap)
             losses |= {f"overshoot_{h}": (x * alive).mean(1) for h, x in scores.items()}
+        if c.latent_overshoot:
+            losses["overshoot_latent"] = self._latent_overshoot(states, posterior, batch)
         starts = map_state(lambda x: x[:, -c.imagine_last :].flatten(0, 1).detach(), states)
         return Loss(losses, starts)
+
+    def _latent_overshoot(self, states: RssmState, posterior: Tensor, batch: Batch) -> Tensor:
+        """KL [B * starts] of later posteriors, which stand still, from priors far ahead.
+
+        PlaNet's equation 7, from some instants of each window and along the modes in between.
+        """
+        c = self.config
+        truth = {**batch, "posterior": posterior.detach()}
+        futures, truth, alive = imagined_windows(
+            self, states, truth, ["posterior"], c.latent_overshoot, c.overshoot_starts
+        )
+        kl = self.latent.kl(truth["posterior"], self.prior(futures.deter)).clamp(c.free_nats)
+        return c.kl_dynamics * (kl * alive).mean(1)
 
     def _scan(self, batch: Batch) -> tuple[RssmState, Tensor, Tensor]:
         """Posterior states [B, T, ...] with the parameters of posterior and prior [B, T, P]."""

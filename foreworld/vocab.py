@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
@@ -150,6 +150,7 @@ class Phase:
     share: float = 1.0
     trains: tuple[str, ...] | None = None  # names of submodules; None: all of them
     rate: float = 1.0  # factor on the learning rate
+    rates: Mapping[str, float] = field(default_factory=dict)  # and on that of single submodules
     length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's
     keys: tuple[str, ...] | None = None  # read of a step besides action and flags; None: all
     times: int = 1  # as many steps in a batch as the loop's
@@ -176,7 +177,8 @@ class WorldModel(nn.Module, ABC):
     config: Any
     heads: tuple[
         str, ...
-    ]  # names that `predict` answers to: target keys, "reward", "continue", ...
+    ]  # names that `predict` answers to: target keys, "reward", "continue", "value", "policy"
+    discount: float = 1.0  # of rewards per step, in what the head "value" says
 
     @abstractmethod
     def initial(self, batch_size: int) -> State:

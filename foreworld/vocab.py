@@ -148,7 +148,7 @@ class Phase:
     name: str
     loss: Callable[[Batch], Loss]
     share: float = 1.0
-    trains: tuple[str, ...] | None = None  # names of submodules; None: all of them
+    trains: tuple[str, ...] | None = None  # submodules; None: all; (): none, a learner's phase
     rate: float = 1.0  # factor on the learning rate
     rates: Mapping[str, float] = field(default_factory=dict)  # and on that of single submodules
     length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's

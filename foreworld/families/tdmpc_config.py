@@ -67,4 +67,16 @@ PRESETS: dict[str, dict[str, Any]] = {
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
 }  # fmt: skip
 
-RECIPES: dict[str, dict[str, Any]] = {}
+_TRAIN = ("batch_size=256", "length=4", "optimiser.lr=3e-4", "optimiser.final=1",
+          "optimiser.clip=20")  # fmt: skip
+_MPPI = ("horizon=3", "num_candidates=512", "num_policy=24", "num_elites=64", "iterations=6",
+         "spread=2", "min_spread=0.05", "temperature=0.5")  # fmt: skip
+
+RECIPES: dict[str, dict[str, Any]] = {
+    # One core: an update for every decision, as in the paper, with half its batch and search.
+    "usual": {"preset": ("small",), "train": (*_TRAIN, "batch_size=128", "optimiser.lr=1e-3"),
+              "planner": "mppi", "planner_set": (*_MPPI, "num_candidates=256", "iterations=4"),
+              "replan_every": 1, "num_envs": 1, "prefill": 1000, "train_ratio": 512.0},
+    "paper": {"preset": ("base",), "train": _TRAIN, "planner": "mppi", "planner_set": _MPPI,
+              "replan_every": 1, "num_envs": 1, "prefill": 2500, "train_ratio": 1024.0},
+}  # fmt: skip

@@ -177,8 +177,8 @@ class WorldModel(nn.Module, ABC):
     config: Any
     heads: tuple[
         str, ...
-    ]  # names that `predict` answers to: target keys, "reward", "continue", "value", "policy"
-    discount: float = 1.0  # of rewards per step, in what the head "value" says
+    ]  # names that `predict` answers to: target keys, "reward", "continue", ...
+    discount: float = 1.0  # per step, of the rewards that a head "value" foresees
 
     @abstractmethod
     def initial(self, batch_size: int) -> State:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from foreworld.outputs import gumbel_from_normal
-from foreworld.planners.prior import policy_candidates
+from foreworld.planners.prior import policy_codes
 from foreworld.planners.search import (
     Candidates,
     SamplingPlanner,
@@ -49,7 +49,7 @@ class Mppi(SamplingPlanner):
         return replace(self, explore=True)
 
     def refined(self, search: Search, previous: Plan | None) -> Plan:
-        beside = policy_candidates(search, self.num_policy)
+        beside = policy_codes(search, self.num_policy)
         drawn = self.num_candidates - (0 if beside is None else self.num_policy)
         plan = refine(
             search,

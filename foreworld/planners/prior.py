@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from foreworld.planners.search import Candidates, Search
+from foreworld.planners.search import Search
 from foreworld.vocab import repeat_state
 
 
-def policy_candidates(search: Search, num: int) -> Candidates | None:
-    """`num` futures in which the policy acts, drawn anew at every decision; None without the head.
+def policy_codes(search: Search, num: int) -> Tensor | None:
+    """Codes [B, num, D, W] of futures in which the policy acts, drawn anew at every decision.
 
-    All rows share their noise, like other candidates.
+    None for none, and where the model has no such head. All rows share their noise, like other
+    candidates.
     """
     model, settings = search.model, search.settings
     if not num or "policy" not in model.heads:
@@ -26,5 +28,4 @@ def policy_candidates(search: Search, num: int) -> Candidates | None:
         actions.append(action)
         if step + 1 < settings.horizon:
             state = model.imagine(state, action)
-    codes = search.codes(torch.stack(actions, 1), 1).unflatten(0, (search.num_rows, num))
-    return Candidates(codes, search.raw_scores(codes))
+    return search.codes(torch.stack(actions, 1), 1).unflatten(0, (search.num_rows, num))

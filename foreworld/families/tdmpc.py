@@ -228,9 +228,13 @@ class Tdmpc(WorldModel):
         return self.policy.drawn(self.policy(latent), noise)
 
     def _value(self, latent: Tensor) -> Mse:
-        """What it is worth to go on as the policy would: the mean of all Q functions."""
+        """What it is worth to go on as the policy would: the mean of two Q functions.
+
+        The paper asks two at random; the first two are as good, and a verb draws no lots.
+        """
         move = self.policy.likely(self.policy(latent))
-        return Mse(self._two_hot(self.values(torch.cat([latent, move], -1))).mean.mean(0), 0)
+        said = self._two_hot(self.values(torch.cat([latent, move], -1), slice(2)))
+        return Mse(said.mean.mean(0), 0)
 
     def _continue(self, latent: Tensor) -> Bernoulli:
         return Bernoulli(self.going_on(latent).squeeze(-1))

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from foreworld.nn.mlp import mish
 
+EVERYONE = slice(None)
+
 
 class EnsembleMlp(nn.Module):
     """K perceptrons: Linear, LayerNorm, Mish, repeated `layers` times, then Linear.
@@ -35,17 +37,16 @@ class EnsembleMlp(nn.Module):
         for gain in self.gains:
             nn.init.ones_(gain)
 
-    def forward(self, x: Tensor, chosen: Tensor | None = None, still: bool = False) -> Tensor:
+    def forward(self, x: Tensor, chosen: Tensor | slice = EVERYONE, still: bool = False) -> Tensor:
         """x [N, inputs] -> [K, N, outputs].
 
-        chosen: numbers of the members to ask, None all. still: no gradient reaches the weights.
+        chosen: the members to ask. still: no gradient reaches the weights.
         """
 
         def taken(parameter: Tensor) -> Tensor:
-            parameter = parameter.detach() if still else parameter
-            return parameter if chosen is None else parameter[chosen]
+            return (parameter.detach() if still else parameter)[chosen]
 
-        x = x.expand(self.members if chosen is None else len(chosen), *x.shape)
+        x = x.expand(len(taken(self.biases[0])), *x.shape)
         for i, (gain, shift) in enumerate(zip(self.gains, self.shifts, strict=True)):
             x = torch.baddbmm(taken(self.biases[i]), x, taken(self.weights[i]))
             if i == 0 and self.training and self.dropout:

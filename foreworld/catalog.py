@@ -18,6 +18,7 @@ FAMILIES = {
     "rssm": "foreworld.families.rssm:Rssm",
     "jepa": "foreworld.families.jepa:Jepa",
     "slots": "foreworld.families.slots:Slots",
+    "tdmpc": "foreworld.families.tdmpc:Tdmpc",
 }
 
 PLANNERS = {

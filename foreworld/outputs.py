@@ -84,6 +84,47 @@ class Normal:
 
 
 @dataclass(frozen=True)
+class Squashed:
+    """A Gaussian pressed into bounds: centre + reach * tanh(u), u normal, diagonal (SAC, app. C).
+
+    normal: of u [..., W]; centre and reach [W]. Values have the shape [..., *shape].
+    """
+
+    normal: Normal
+    centre: Tensor
+    reach: Tensor
+    shape: tuple[int, ...]
+
+    @property
+    def mean(self) -> Tensor:
+        """What the middle of the Gaussian becomes, not the average."""
+        return self._value(self.normal.mean)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        return self._value(self.normal.sample(noise))
+
+    def entropy(self, noise: Tensor) -> Tensor:
+        """An estimate from the draw that `noise` gives, in nats [...], ranges counted as [-1, 1].
+
+        H(a) = H(u) + E log |da/du|.
+        """
+        u = self.normal.sample(noise)
+        # log(1 - tanh(u)^2), in the form that does not round to log(0).
+        return self.normal.entropy + (2 * (math.log(2) - u - F.softplus(-2 * u))).sum(-1)
+
+    def loss(self, target: Tensor) -> Tensor:
+        """Negative log-likelihood of values [..., *shape] in nats; at a bound, as just inside."""
+        flat = target.reshape(self.normal.mean.shape).to(self.normal.mean.dtype)
+        inside = ((flat - self.centre) / self.reach).clamp(-1 + 1e-6, 1 - 1e-6)
+        slope = (1 - inside.square()).log() + self.reach.log()
+        return self.normal.loss(inside.atanh()) + slope.sum(-1)
+
+    def _value(self, u: Tensor) -> Tensor:
+        flat = self.centre + self.reach * torch.tanh(u)
+        return flat.unflatten(-1, self.shape) if self.shape else flat.squeeze(-1)
+
+
+@dataclass(frozen=True)
 class Bernoulli:
     """One probability; `mean` is P(true), loss the cross-entropy with a target in [0, 1]."""
 
@@ -154,12 +195,15 @@ class Categorical:
 class TwoHot:
     """A scalar as a distribution over bins in symlog space (Hafner et al. 2023, eq. 8-11).
 
-    logits: [..., bins]; the bins lie evenly in [low, high] after symlog.
+    logits: [..., bins]; the bins lie evenly in [low, high] after symlog. geometric: the mean is
+    taken among the bins before they are symexp'd (Hansen et al. 2024): less where the scalar is
+    spread, and unmoved by the bins of astronomical numbers while the head is still undecided.
     """
 
     logits: Tensor
     low: float = -20.0
     high: float = 20.0
+    geometric: bool = False
 
     def _bins(self) -> Tensor:
         steps = self.logits.shape[-1]
@@ -167,6 +211,8 @@ class TwoHot:
 
     @property
     def mean(self) -> Tensor:
+        if self.geometric:
+            return symexp((self.logits.softmax(-1) * self._bins()).sum(-1))
         # The expectation is taken between the symexp'd bins. They mirror each other, so that what
         # lies on either side of 0 is set off before it is weighed: a uniform head says exactly 0.
         assert self.low == -self.high, "bins that mirror each other"

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
@@ -150,6 +150,7 @@ class Phase:
     share: float = 1.0
     trains: tuple[str, ...] | None = None  # submodules; None: all; (): none, a learner's phase
     rate: float = 1.0  # factor on the learning rate
+    rates: Mapping[str, float] = field(default_factory=dict)  # and on that of single submodules
     length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's
     keys: tuple[str, ...] | None = None  # read of a step besides action and flags; None: all
     times: int = 1  # as many steps in a batch as the loop's
@@ -177,6 +178,7 @@ class WorldModel(nn.Module, ABC):
     heads: tuple[
         str, ...
     ]  # names that `predict` answers to: target keys, "reward", "continue", ...
+    discount: float = 1.0  # per step, of the rewards that a head "value" foresees
 
     @abstractmethod
     def initial(self, batch_size: int) -> State:

@@ -25,6 +25,17 @@ def symexp(x: Tensor) -> Tensor:
     return torch.sign(x) * torch.expm1(x.abs())
 
 
+def contract(x: Tensor, slope: float = 1e-3) -> Tensor:
+    """h(x) = sign(x) (sqrt(|x| + 1) - 1) + slope x (Pohlen et al. 2018; MuZero, appendix F)."""
+    return torch.sign(x) * ((x.abs() + 1).sqrt() - 1) + slope * x
+
+
+def expand(y: Tensor, slope: float = 1e-3) -> Tensor:
+    """Inverse of `contract`."""
+    root = (1 + 4 * slope * (y.abs() + 1 + slope)).sqrt()
+    return torch.sign(y) * (((root - 1) / (2 * slope)).square() - 1)
+
+
 def _sum_event(x: Tensor, event_dims: int) -> Tensor:
     return x.flatten(-event_dims).sum(-1) if event_dims else x
 
@@ -225,14 +236,41 @@ class TwoHot:
 
     def loss(self, target: Tensor) -> Tensor:
         """Cross entropy with weights on the two bins beside the target, whose average it is."""
-        last = self.logits.shape[-1] - 1
-        place = (symlog(target.float()) - self.low) * (last / (self.high - self.low))
-        place = place.clamp(0, last)
-        lower = place.floor().clamp(max=last - 1)
-        index = lower.long().unsqueeze(-1)
-        near = self.logits.gather(-1, torch.cat([index, index + 1], -1))
-        logit = torch.lerp(near[..., 0], near[..., 1], (place - lower).to(near.dtype))
-        return self.logits.logsumexp(-1) - logit
+        return _two_hot_loss(self.logits, symlog(target.float()), self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Support:
+    """A scalar as a distribution over bins in the space of `contract` (MuZero, appendix F).
+
+    logits: [..., bins]; the bins lie evenly in [low, high] there, and the mean is taken there, too.
+    """
+
+    logits: Tensor
+    low: float
+    high: float
+
+    @property
+    def mean(self) -> Tensor:
+        bins = torch.linspace(self.low, self.high, self.logits.shape[-1], device=self.logits.device)
+        return expand(self.logits.softmax(-1) @ bins)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        return self.mean
+
+    def loss(self, target: Tensor) -> Tensor:
+        """Cross entropy with weights on the two bins beside the target, whose average it is."""
+        return _two_hot_loss(self.logits, contract(target.float()), self.low, self.high)
+
+
+def _two_hot_loss(logits: Tensor, target: Tensor, low: float, high: float) -> Tensor:
+    last = logits.shape[-1] - 1
+    place = ((target - low) * (last / (high - low))).clamp(0, last)
+    lower = place.floor().clamp(max=last - 1)
+    index = lower.long().unsqueeze(-1)
+    near = logits.gather(-1, torch.cat([index, index + 1], -1))
+    logit = torch.lerp(near[..., 0], near[..., 1], (place - lower).to(near.dtype))
+    return logits.logsumexp(-1) - logit
 
 
 def gumbel_from_normal(noise: Tensor) -> Tensor:

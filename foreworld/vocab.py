@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 KINDS = ("image", "vector", "discrete", "text")
 FLAGS = ("is_first", "is_last", "is_terminal")
+LEGAL = "legal"  # key of a world whose actions are not always allowed: which are, [A] of 0 and 1
 CONTROL = ("action", "reward", *FLAGS)  # everything in a step that is not an observation
 
 
@@ -41,6 +42,8 @@ class Spec:
     `goal_of="image"` marks what the key `image` should become: policies read it, and models neither
     see nor predict it, and episodes do not keep it. `record=True` marks what is kept to the bit for
     its own sake, such as the state of a simulator: models neither see nor predict it.
+    `turns=True` marks the action of a game for two: players choose it by turns, a row shows what
+    whoever moves next sees, and its reward is that of the player who moved last.
     """
 
     shape: tuple[int, ...]
@@ -54,6 +57,7 @@ class Spec:
     names: tuple[str, ...] | None = None
     goal_of: str | None = None
     record: bool = False
+    turns: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -73,7 +77,8 @@ class Spec:
         return sum(self.classes) if self.classes else int(np.prod(self.shape, dtype=int))
 
     def to_json(self) -> dict[str, Any]:
-        return {k: v for k, v in asdict(self).items() if v is not None and (k != "record" or v)}
+        seldom = ("record", "turns")
+        return {k: v for k, v in asdict(self).items() if v is not None and (k not in seldom or v)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:

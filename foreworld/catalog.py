@@ -17,6 +17,7 @@ FAMILIES = {
     "rssm": "foreworld.families.rssm:Rssm",
     "jepa": "foreworld.families.jepa:Jepa",
     "slots": "foreworld.families.slots:Slots",
+    "vmc": "foreworld.families.vmc:Vmc",
 }
 
 PLANNERS = {
@@ -38,6 +39,7 @@ POLICIES = {  # built as (action spec, seed); the last three know the tabletop o
 
 LEARNERS = {  # of policies in imagination; built as (model, its `Config`)
     "actor_critic": "foreworld.training.actor_critic:ActorCriticLearner",
+    "evolution": "foreworld.training.evolution:EvolutionLearner",
 }
 
 WORLDS = {  # names of Gymnasium ids; any other id works as it is
@@ -57,6 +59,8 @@ WORLD_KINDS = {  # kinds of Gymnasium ids: an example, the extra that brings the
     "dm_control": ("dm_control/cartpole-swingup-v0", "dmc"),
     "Atari": ("ALE/Pong-v5", "atari"),
     "PushT": ("gym_pusht/PushT-v0", "pusht"),
+    "Box2D": ("CarRacing-v3", "box2d"),
+    "VizDoom": ("VizdoomTakeCover-v1", "doom"),
 }
 
 

@@ -174,9 +174,7 @@ class WorldModel(nn.Module, ABC):
     Config: type
     specs: Specs
     config: Any
-    heads: tuple[
-        str, ...
-    ]  # names that `predict` answers to: target keys, "reward", "continue", ...
+    heads: tuple[str, ...]  # that `predict` answers to: target keys, "reward", "continue", ...
 
     @abstractmethod
     def initial(self, batch_size: int) -> State:
@@ -205,6 +203,12 @@ class WorldModel(nn.Module, ABC):
     @abstractmethod
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         """What `horizon` calls of `imagine` consume, [B, H, K]; same seed, same noise."""
+
+    def temper(self, noise: Tensor, temperature: float) -> Tensor:
+        """Noise for dreams wilder (above 1) or tamer than the world, where a family has such."""
+        if temperature != 1:
+            raise ValueError(f"temperature={temperature}: {type(self).__name__} dreams at 1 only")
+        return noise
 
     def phases(self) -> list[Phase]:
         """The stretches of training, in order."""

@@ -26,6 +26,7 @@ PACKAGES = {
     "dm_control/": (("dm_control", "shimmy"), "dmc"),
     "ALE/": (("ale_py",), "atari"),
     "gym_pusht/": (("gym_pusht",), "pusht"),
+    "Vizdoom": (("vizdoom", "vizdoom.gymnasium_wrapper"), "doom"),
 }
 
 

@@ -59,10 +59,8 @@ class Spec:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind {self.kind!r}; valid kinds: {', '.join(KINDS)}")
         if (self.kind == "discrete") != (self.classes is not None):
-            raise ValueError(
-                f"kind {self.kind!r} with classes={self.classes}: "
-                "discrete keys, and only they, have them"
-            )
+            given = f"kind {self.kind!r} with classes={self.classes}"
+            raise ValueError(f"{given}: discrete keys, and only they, have them")
         if self.names is not None and len(self.names) != self.width:
             raise ValueError(f"{len(self.names)} names for {self.width} numbers: one each")
         np.dtype(self.dtype)
@@ -77,9 +75,7 @@ class Spec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
-        }
+        fields: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return cls(**fields)
 
 

@@ -105,9 +105,7 @@ class Vmc(WorldModel):
         z = coming.mode if noise is None else coming.sample(noise)
         return VmcState(z, h, c, torch.zeros_like(state.action))
 
-    def predict(
-        self, state: VmcState, heads: Sequence[str] | None = None
-    ) -> dict[str, Prediction]:
+    def predict(self, state: VmcState, heads: Sequence[str] | None = None) -> dict[str, Prediction]:
         check_heads(heads, self.heads)
         wanted = self.heads if heads is None else heads
         outcomes = self.outcomes(state.h, self.scales, [h for h in wanted if h in OUTCOMES])
@@ -184,7 +182,9 @@ class Vmc(WorldModel):
         """Mean and log variance [B, T, Z] of what V says, all instants at once."""
         flat = {k: batch[k].flatten(0, 1) for k in self.encoder.keys}
         embed = self.encoder(self.scales(flat, self.encoder.keys))
-        mean, log_variance = self.posterior(embed).unflatten(0, batch["is_first"].shape).chunk(2, -1)
+        mean, log_variance = (
+            self.posterior(embed).unflatten(0, batch["is_first"].shape).chunk(2, -1)
+        )
         return mean, log_variance
 
     def _remember(self, state: VmcState, z_BTZ: Tensor, batch: Batch) -> VmcState:

@@ -203,13 +203,12 @@ class TwoHot:
 
     @property
     def mean(self) -> Tensor:
-        # The expectation is taken between the symexp'd bins. Adding the positive and the negative
-        # half apart keeps a uniform head at 0 but for rounding (dreamerv3 `outs.py` does the same).
-        weighted = self.logits.softmax(-1) * symexp(self._bins())
-        half = weighted.shape[-1] // 2
-        ends = weighted[..., :half].flip(-1) + weighted[..., -half:]
-        middle = weighted[..., half : weighted.shape[-1] - half].sum(-1)
-        return ends.sum(-1) + middle
+        # The expectation is taken between the symexp'd bins. They mirror each other, so that what
+        # lies on either side of 0 is set off before it is weighed: a uniform head says exactly 0.
+        assert self.low == -self.high, "bins that mirror each other"
+        probs = self.logits.softmax(-1)
+        half = probs.shape[-1] // 2
+        return (probs[..., -half:] - probs[..., :half].flip(-1)) @ symexp(self._bins()[-half:])
 
     def sample(self, noise: Tensor) -> Tensor:
         return self.mean

@@ -28,7 +28,7 @@ from foreworld.policies.actor_critic import (
 )
 from foreworld.resume import flatten_optimizer, restore_optimizer
 from foreworld.training.optimiser import OptimiserConfig, apply_gradients, make_optimiser
-from foreworld.vocab import Batch, State, WorldModel, map_state, predict_all, stack_states
+from foreworld.vocab import Batch, State, WorldModel
 
 
 @dataclass(frozen=True)
@@ -134,28 +134,31 @@ class ActorCriticLearner:
         seed = int(torch.randint(2**31, ()))
         noise_NHK = self.model.noise(rows, horizon, seed)
         noise_HNA = torch.randn(horizon, rows, width, device=noise_NHK.device)
-        state, states, codes, said_of_codes = starts, [starts], [], []
+        heads = ["reward", *(h for h in ("continue",) if h in self.model.heads)]
+        state, features, codes, said_of_codes = starts, [], [], []
+        said: dict[str, list[Tensor]] = {head: [] for head in heads}
+        # Instant by instant: a thousand states at a time stay in the processor's cache.
         with torch.set_grad_enabled(self.through):
-            for h in range(horizon):
+            for h in range(horizon + 1):
+                features.append(self.model.features(state))
+                for head, prediction in self.model.predict(state, heads).items():
+                    said[head].append(prediction.mean)
+                if h == horizon:
+                    break
                 with torch.enable_grad():  # now, so that the actor need not look again afterwards
-                    choice = actor(self.model.features(state).detach())
+                    choice = actor(features[-1].detach())
                 codes.append(choice.sample(noise_HNA[h]))
                 with torch.enable_grad():
                     entropy = actor.entropy(choice, codes[-1])
                     said_of_codes.append((choice.loss(codes[-1]), entropy))
                 state = self.model.imagine(state, actor.action(codes[-1]), noise_NHK[:, h])
-                states.append(state)
-            stacked = stack_states(states, 0)
-            flat = map_state(lambda x: x.flatten(0, 1), stacked)
-            features = self.model.features(flat).unflatten(0, (horizon + 1, rows))
-            heads = ["reward", *(h for h in ("continue",) if h in self.model.heads)]
-            said = predict_all(self.model, stacked, heads)
-            drawn = torch.stack(codes)
-            reward = self._reward(said["reward"][1:], features[:-1], drawn)
-        going_on = said.get("continue", torch.ones_like(said["reward"]))
+            told = {head: torch.stack(means) for head, means in said.items()}
+            stacked, drawn = torch.stack(features), torch.stack(codes)
+            reward = self._reward(told["reward"][1:], stacked[:-1], drawn)
+        going_on = told.get("continue", torch.ones_like(told["reward"]))
         surprise, entropy = (torch.stack(x) for x in zip(*said_of_codes, strict=True))
         going_on = self.config.discount * going_on
-        return Dream(features, drawn, surprise, entropy, reward, going_on)
+        return Dream(stacked, drawn, surprise, entropy, reward, going_on)
 
     def _reward(self, predicted: Tensor, features: Tensor, codes: Tensor) -> Tensor:
         """What the model promises, and what it does not know (Sekar et al. 2020)."""

@@ -37,6 +37,7 @@ from foreworld.families.codec import (
 from foreworld.families.scales import Scales
 from foreworld.families.scoring import score, some_instants
 from foreworld.families.vmc_config import PRESETS as PRESETS
+from foreworld.families.vmc_config import RECIPES as RECIPES
 from foreworld.families.vmc_config import VmcConfig as VmcConfig
 from foreworld.outputs import Mixture
 from foreworld.vocab import (

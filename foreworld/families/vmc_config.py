@@ -38,6 +38,18 @@ PRESETS: dict[str, dict[str, Any]] = {
     # accord, are not: see `vmc`.
     "paper": {"latent": 64, "memory": 512, "residual": False, "free_nats": 0.5, "share": 1.0,
               "codec": {"keypoints": 0, "layers": 0, "image_scale": 0.70710678}},
+    # Of few things in little of the picture, for one core.
+    "small_pictures": {"share": 0.125, "codec": {"channels": 16, "keypoints": 24, "embed": 128,
+                                                 "image_scale": 0.1}},
     "debug": {"latent": 8, "memory": 32, "mixtures": 2, "share": 1.0,
               "codec": {"channels": 8, "keypoints": 4, "embed": 32, "hidden": 32}},
+}  # fmt: skip
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "usual": {"set": ("control=0.3",), "learner": "evolution"},
+    # Ha & Schmidhuber 2018, section 4, on one core; for VizdoomTakeCover-v1 with --env frame_skip=4
+    "take_cover": {"preset": ("small_pictures",), "set": ("see=0.54", "control=0.08"),
+                   "steps": 2800, "prefill": 60_000, "train": ("batch_size=16", "length=32"),
+                   "learner": "evolution",
+                   "learner_set": ("episodes=8", "horizon=150", "temperature=1.15")},
 }  # fmt: skip

@@ -136,6 +136,42 @@ class Squashed:
 
 
 @dataclass(frozen=True)
+class Mixture:
+    """Every number of a vector from K Gaussians of its own (Bishop 1994; Ha & Schmidhuber 2018).
+
+    logits, means, stds: [..., D, K]; the loss is -sum_d log sum_k softmax(logits)_dk N(x_d | dk).
+    """
+
+    logits: Tensor
+    means: Tensor
+    stds: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.logits.softmax(-1) * self.means).sum(-1)
+
+    @property
+    def mode(self) -> Tensor:
+        """The centre of the most likely Gaussian of each number [..., D]."""
+        return self._pick(self.means, self.logits.argmax(-1))
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """noise: [..., D * (K + 1)], for each number K standard Gumbel, then a standard normal."""
+        noise = noise.view(*self.logits.shape[:-1], -1)
+        chosen = (self.logits + noise[..., :-1]).argmax(-1)
+        return self._pick(self.means, chosen) + self._pick(self.stds, chosen) * noise[..., -1]
+
+    def loss(self, target: Tensor) -> Tensor:
+        z = (target.unsqueeze(-1) - self.means) / self.stds
+        each = -0.5 * z.square() - self.stds.log() - 0.5 * math.log(2 * math.pi)
+        return -(self.logits.log_softmax(-1) + each).logsumexp(-1).sum(-1)
+
+    @staticmethod
+    def _pick(values: Tensor, chosen: Tensor) -> Tensor:
+        return values.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+
+
+@dataclass(frozen=True)
 class Bernoulli:
     """One probability; `mean` is P(true), loss the cross-entropy with a target in [0, 1]."""
 

@@ -63,10 +63,8 @@ class Spec:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind {self.kind!r}; valid kinds: {', '.join(KINDS)}")
         if (self.kind == "discrete") != (self.classes is not None):
-            raise ValueError(
-                f"kind {self.kind!r} with classes={self.classes}: "
-                "discrete keys, and only they, have them"
-            )
+            given = f"kind {self.kind!r} with classes={self.classes}"
+            raise ValueError(f"{given}: discrete keys, and only they, have them")
         if self.names is not None and len(self.names) != self.width:
             raise ValueError(f"{len(self.names)} names for {self.width} numbers: one each")
         np.dtype(self.dtype)
@@ -82,9 +80,7 @@ class Spec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
-        }
+        fields: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return cls(**fields)
 
 
@@ -180,9 +176,7 @@ class WorldModel(nn.Module, ABC):
     Config: type
     specs: Specs
     config: Any
-    heads: tuple[
-        str, ...
-    ]  # names that `predict` answers to: target keys, "reward", "continue", ...
+    heads: tuple[str, ...]  # that `predict` answers to: target keys, "reward", "continue", ...
     discount: float = 1.0  # per step, of the rewards that a head "value" foresees
 
     @abstractmethod
@@ -212,6 +206,12 @@ class WorldModel(nn.Module, ABC):
     @abstractmethod
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         """What `horizon` calls of `imagine` consume, [B, H, K]; same seed, same noise."""
+
+    def temper(self, noise: Tensor, temperature: float) -> Tensor:
+        """Noise for dreams wilder (above 1) or tamer than the world, where a family has such."""
+        if temperature != 1:
+            raise ValueError(f"temperature={temperature}: {type(self).__name__} dreams at 1 only")
+        return noise
 
     def phases(self) -> list[Phase]:
         """The stretches of training, in order."""

@@ -17,6 +17,7 @@ FAMILIES = {
     "rssm": "foreworld.families.rssm:Rssm",
     "jepa": "foreworld.families.jepa:Jepa",
     "slots": "foreworld.families.slots:Slots",
+    "tssm": "foreworld.families.tssm:Tssm",
 }
 
 PLANNERS = {

@@ -7,6 +7,7 @@ resolve(FAMILIES, "./my_model.py:MyModel")
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,6 +74,11 @@ def resolve(table: Mapping[str, str], name: str) -> Any:
     raise ValueError(
         f"{unknown('name', name, table)}, or any package.module:Class or file.py:Class"
     )
+
+
+def beside(found: type, name: str) -> Mapping[str, Any]:
+    """What a class's module keeps under a name, as families their PRESETS and RECIPES."""
+    return getattr(sys.modules[found.__module__], name, {})
 
 
 def world_id(name: str) -> str:

@@ -27,10 +27,10 @@ from foreworld import catalog, config
 from foreworld.checkpoint import latest, load_checkpoint, read_manifest, save_checkpoint
 from foreworld.disk import write_json
 from foreworld.streams import GymStream
-from foreworld.vocab import Policy, Spec, Specs, WorldModel, lasting
+from foreworld.vocab import Planner, Policy, Spec, Specs, WorldModel, lasting
 
 if TYPE_CHECKING:
-    from foreworld.training.actor_critic import ActorCriticLearner
+    from foreworld.training.learner import Learner
 
 KEEP = 2  # checkpoints of a run that stay on disk
 
@@ -181,7 +181,7 @@ def load(path: str | Path, device: str = "cpu", family: str | None = None) -> Ru
 
 def make_learner(
     model: WorldModel, name: str | None, overrides: Mapping[str, Any]
-) -> ActorCriticLearner | None:
+) -> Learner | None:
     """A new learner of a policy, by its catalog name; None where none is wanted.
 
     overrides: what differs from its default config.
@@ -190,6 +190,11 @@ def make_learner(
         return None
     learner_class = catalog.resolve(catalog.LEARNERS, name)
     return learner_class(model, config.from_dict(learner_class.Config, overrides))
+
+
+def make_planner(name: str, settings: Mapping[str, Any]) -> Planner:
+    """A planner of the catalog with what differs from its default settings."""
+    return config.from_dict(catalog.resolve(catalog.PLANNERS, name), settings)
 
 
 def load_policy(run: Run, sample: bool = False, seed: int = 0) -> Policy:

@@ -148,7 +148,7 @@ class Phase:
     name: str
     loss: Callable[[Batch], Loss]
     share: float = 1.0
-    trains: tuple[str, ...] | None = None  # names of submodules; None: all of them
+    trains: tuple[str, ...] | None = None  # submodules; None: all; (): none, a learner's phase
     rate: float = 1.0  # factor on the learning rate
     length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's
     keys: tuple[str, ...] | None = None  # read of a step besides action and flags; None: all

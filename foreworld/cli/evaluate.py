@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
+from foreworld.catalog import LEARNERS, PLANNERS, POLICIES, resolve
 from foreworld.cli.world import EXPERTS, Words, read_keywords
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from foreworld.run import Run, World
     from foreworld.vocab import Planner, Policy
 
@@ -25,23 +28,31 @@ BASELINES = ("random", "noop", "expert")
 ALIASES = {"actor": "actor_critic"}
 # What becomes of flags that were left out. A goal in another room is found only by plans that reach
 # all the way there, in few decisions (`benchmarks/rooms_planning.py`).
-NEAR = {"policy": "cem", "horizon": 12, "action_block": 1, "replan_every": 1}
-FAR = {"policy": "icem", "horizon": 30, "action_block": 5, "replan_every": 5}
+SETTINGS = {  # flags, and what planners call them
+    "horizon": "horizon",
+    "candidates": "num_candidates",
+    "iterations": "iterations",
+    "action_block": "action_block",
+}
+SEARCH = {"candidates": 256, "iterations": 4}
+NEAR = {"policy": "cem", "horizon": 12, "action_block": 1, "replan_every": 1} | SEARCH
+FAR = {"policy": "icem", "horizon": 30, "action_block": 5, "replan_every": 5} | SEARCH
 USUAL = {"reward": NEAR, "instruction": NEAR, "goal": FAR}
 
 
 @dataclass(frozen=True)
 class Args:
     run: Positional[Path]  # directory of a trained run
-    # cem (the usual one), icem (towards goals), mppi, gradient: plan inside the model;
-    # actor_critic (or actor): what was learned in imagination; random, noop, expert
+    # cem, icem (the usual one towards goals), mppi, gradient: plan inside the model;
+    # actor_critic (or actor): what was learned in imagination; random, noop, expert.
+    # Default: what the run learned, else the planner that it collected with, else cem
     policy: str | None = None
     episodes: int = 50  # held-out starts; those already solved do not count
     env: Words = ()  # constructor argument of the world, key=value
     task: str | None = None  # the same as --env task=...
     horizon: int | None = None  # steps planned ahead; 12, towards goals 30
-    candidates: int = 256  # action sequences weighed in every iteration
-    iterations: int = 4  # times the search is refined
+    candidates: int | None = None  # action sequences weighed in every iteration; 256
+    iterations: int | None = None  # times the search is refined; 4
     action_block: int | None = None  # steps that one decision is held for; 1, towards goals 5
     # what plans are for: predicted reward, the task in words, or to look like the goal shown
     judge: Literal["reward", "instruction", "goal"] = "reward"
@@ -67,9 +78,8 @@ def run(args: Args) -> dict[str, Any]:
 
     if args.episodes < 1:
         raise ValueError(f"--episodes {args.episodes}: at least 1")
-    left_out = {k: v for k, v in USUAL[args.judge].items() if getattr(args, k) is None}
-    args = replace(args, **left_out)
     opened = load(args.run, family=args.family)
+    args = _completed(args, opened.document["training"])
     world = _world(opened.world, args)
     set_threads(args.threads)
     keep_memory()
@@ -109,6 +119,19 @@ def run(args: Args) -> dict[str, Any]:
     return result
 
 
+def _completed(args: Args, training: Mapping[str, Any]) -> Args:
+    """The flags with what becomes of those left out; a run goes on as it collected."""
+    usual = USUAL[args.judge]
+    if args.judge == "reward":
+        own = training.get("learner") or training.get("planner")
+        usual = usual | ({"policy": own} if own in (*LEARNERS, *PLANNERS) else {})
+    policy = args.policy or usual["policy"]
+    if policy == training.get("planner"):
+        known = training["planner_config"]
+        usual = usual | {k: known[n] for k, n in SETTINGS.items() if n in known}
+    return replace(args, **{k: v for k, v in usual.items() if getattr(args, k) is None})
+
+
 def _world(world: World | None, args: Args) -> World:
     """The run's world with what the command line asks to be different."""
     if world is None:
@@ -122,12 +145,11 @@ def _world(world: World | None, args: Args) -> World:
 
 def _policies(args: Args, run: Run, world: World) -> dict[str, Policy]:
     """The policy in question first, then the baselines."""
-    from foreworld import catalog
     from foreworld.errors import unknown
 
     assert args.policy is not None
     baselines = [b for b in BASELINES if b != "expert" or world.env in EXPERTS]
-    valid = (*catalog.PLANNERS, *catalog.LEARNERS, *baselines)
+    valid = (*PLANNERS, *LEARNERS, *baselines)
     first = ALIASES.get(args.policy, args.policy)
     if first not in valid:
         raise unknown(f"policy for {world.env}", args.policy, valid)
@@ -136,18 +158,17 @@ def _policies(args: Args, run: Run, world: World) -> dict[str, Policy]:
 
 
 def _policy(name: str, args: Args, run: Run, world: World) -> Policy:
-    from foreworld import catalog
     from foreworld.planners import RewardObjective
     from foreworld.policies import PlannedPolicy
     from foreworld.policies.goal import GoalPolicy
     from foreworld.policies.instructed import InstructedPolicy
     from foreworld.run import load_policy
 
-    if name in catalog.LEARNERS:
+    if name in LEARNERS:
         return load_policy(run, seed=args.seed)
-    if name not in catalog.PLANNERS:
-        return catalog.resolve(catalog.POLICIES, name)(run.model.specs["action"], args.seed)
-    planner, model = _planner(name, args), run.model
+    if name not in PLANNERS:
+        return resolve(POLICIES, name)(run.model.specs["action"], args.seed)
+    planner, model = _planner(name, args, run.document["training"]), run.model
     assert args.replan_every is not None
     if args.judge == "goal":
         return GoalPolicy(model, planner, _goals(world), args.replan_every, args.seed)
@@ -156,20 +177,16 @@ def _policy(name: str, args: Args, run: Run, world: World) -> Policy:
     return PlannedPolicy(model, planner, RewardObjective(), args.replan_every, args.seed)
 
 
-def _planner(name: str, args: Args) -> Planner:
-    """With those of the flags that it knows."""
-    from foreworld import catalog
+def _planner(name: str, args: Args, training: Mapping[str, Any]) -> Planner:
+    """With those of the flags that it knows, over what it collected with if the run is its own."""
+    from foreworld.run import make_planner
 
-    planner_class = catalog.resolve(catalog.PLANNERS, name)
-    settings = {
-        "horizon": args.horizon,
-        "num_candidates": args.candidates,
-        "num_elites": max(2, args.candidates // 8),
-        "iterations": args.iterations,
-        "action_block": args.action_block,
-    }
-    known = {field.name for field in fields(planner_class)}
-    return planner_class(**{k: v for k, v in settings.items() if k in known})
+    known = {field.name for field in fields(resolve(PLANNERS, name))}
+    settings = {theirs: getattr(args, ours) for ours, theirs in SETTINGS.items()}
+    own = training["planner_config"] if training.get("planner") == name else {}
+    if settings["num_candidates"] != own.get("num_candidates"):
+        settings["num_elites"] = max(2, settings["num_candidates"] // 8)
+    return make_planner(name, {**own, **{k: v for k, v in settings.items() if k in known}})
 
 
 def _goals(world: World) -> dict[str, str]:

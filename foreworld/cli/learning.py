@@ -6,7 +6,6 @@ learn(path, model, store, ...)    trains, and writes metrics and checkpoints; go
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,13 +24,12 @@ from foreworld.planners import Cem, RewardObjective
 from foreworld.policies import PlannedPolicy
 from foreworld.policies.exploring import ExploringPolicy
 from foreworld.replay import Replay
-from foreworld.run import World, make_learner, make_stream, save
+from foreworld.run import World, make_learner, make_planner, make_stream, save
 from foreworld.training import Budget, Collector, LoopConfig, Trainer
-from foreworld.training.actor_critic import ActorCriticLearner
+from foreworld.training.learner import Learner
 from foreworld.vocab import Policy, WorldModel
 
 PLANNER = Cem(horizon=12, num_candidates=64, num_elites=8, iterations=3)  # while exploring
-REPLAN_EVERY = 2
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,9 @@ class Learning:
     train_ratio: float | None = None  # steps replayed for each one collected; None: none are
     until: float | None = None  # mean return of the latest episodes at which training is over
     num_envs: int = 8
+    planner: str | None = None  # whose plans collect where nothing is learned; None: `PLANNER`
+    planner_config: dict[str, Any] = field(default_factory=dict)  # what differs from its default
+    replan_every: int = 2  # steps between two of these plans
     learner: str | None = None  # of a policy in imagination, which then collects; None: plans do
     learner_config: dict[str, Any] = field(default_factory=dict)  # what differs from its default
 
@@ -58,7 +59,7 @@ class Learning:
 def overrides(family: str, presets: Sequence[str], assignments: Sequence[str]) -> dict[str, Any]:
     """The config of a family: its presets laid over each other, then key=value texts."""
     model_class = catalog.resolve(catalog.FAMILIES, family)
-    known = getattr(sys.modules[model_class.__module__], "PRESETS", {})
+    known = catalog.beside(model_class, "PRESETS")
     data: dict[str, Any] = {}
     for name in presets:
         if name not in known:
@@ -71,11 +72,24 @@ def overrides(family: str, presets: Sequence[str], assignments: Sequence[str]) -
 def learner_overrides(learner: str | None, assignments: Sequence[str]) -> dict[str, Any]:
     """The config of a learner from key=value texts. Raises ValueError for those without one."""
     if learner is None:
-        if assignments:
-            raise ValueError("--learner-set is for a --learner, as in: --learner actor_critic")
+        _none_for("learner", "actor_critic", assignments)
         return {}
     learner_class = catalog.resolve(catalog.LEARNERS, learner)
     return config.to_dict(config.override(learner_class.Config(), assignments))
+
+
+def planner_overrides(planner: str | None, assignments: Sequence[str]) -> dict[str, Any]:
+    """The settings of a planner from key=value texts. Raises ValueError for those without one."""
+    if planner is None:
+        _none_for("planner", "mppi", assignments)
+        return {}
+    planner_class = catalog.resolve(catalog.PLANNERS, planner)
+    return config.to_dict(config.override(planner_class(), assignments))
+
+
+def _none_for(flag: str, example: str, assignments: Sequence[str]) -> None:
+    if assignments:
+        raise ValueError(f"--{flag}-set is for a --{flag}, as in: --{flag} {example}")
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +139,7 @@ def _collector(
     store: EpisodeStore,
     learning: Learning,
     world: World,
-    learner: ActorCriticLearner | None,
+    learner: Learner | None,
 ) -> Collector:
     """Plays with the policy that is being learned, or with plans of the model that is."""
     assert learning.policy is not None and learning.train_ratio is not None
@@ -133,11 +147,14 @@ def _collector(
     stream = make_stream(world, learning.num_envs, next_seed())
     first = catalog.resolve(catalog.POLICIES, learning.policy)
     spec = stream.specs["action"]
+    planner = PLANNER
+    if learning.planner is not None:
+        planner = make_planner(learning.planner, learning.planner_config)
 
     def play(seed: int) -> Policy:
         if learner is not None:
             return learner.policy(seed, sample=True)
-        planned = PlannedPolicy(model, PLANNER, RewardObjective(), REPLAN_EVERY, seed)
+        planned = PlannedPolicy(model, planner, RewardObjective(), learning.replan_every, seed)
         return ExploringPolicy(planned, first(spec, seed), spec, seed=seed)
 
     steps = learning.loop.batch_size * learning.loop.length

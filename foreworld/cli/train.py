@@ -43,6 +43,7 @@ class Args:
     data: Data = None  # a store of episodes, or a world: tabletop, or any Gymnasium id
     family: str = "rssm"  # a name from the catalog, or module:Class, or file.py:Class
     preset: tuple[str, ...] = ()  # of the family; several are laid over each other
+    recipe: str | None = None  # of the family: a paper's flags, laid under the ones given here
     set: tuple[str, ...] = ()  # of the model's config: deter=512 codec.channels=24
     train: tuple[str, ...] = ()  # of the loop's config: optimiser.lr=1e-3 batch_size=32
     steps: int | None = None  # gradient steps, those before a --resume included
@@ -53,6 +54,9 @@ class Args:
     policy: str | None = None  # who collects them; default: mixed on the tabletop, else random
     train_ratio: float | None = None  # go on collecting: steps replayed for each one collected
     until: float | None = None  # end early, once the last 20 episodes collected return this much
+    planner: str | None = None  # whose plans collect where no learner does; default: cem
+    planner_set: tuple[str, ...] = ()  # of its settings: horizon=3 num_candidates=512
+    replan_every: int = 2  # steps between two of these plans
     learner: str | None = None  # actor_critic: a policy learned in imagination, which collects
     learner_set: tuple[str, ...] = ()  # of the learner's config: horizon=15 entropy=1e-3
     num_envs: int = 8  # parallel worlds
@@ -91,6 +95,7 @@ def run(args: Args) -> dict[str, Any]:
 def _begun(args: Args) -> tuple[WorldModel, Learning, World | None]:
     """A new run: checked, built and described on disk."""
     from foreworld.cli.learning import overrides
+    from foreworld.cli.recipes import with_recipe
     from foreworld.config import to_dict
     from foreworld.run import build, describe
 
@@ -98,6 +103,7 @@ def _begun(args: Args) -> tuple[WorldModel, Learning, World | None]:
         raise ValueError(
             f"{args.run} is there already: --resume goes on with it, another --run begins anew"
         )
+    args = with_recipe(args, explores=args.data is None or not Path(args.data).is_dir())
     specs, world, store = _source(args)
     learning = _learning(args, None if store else args.policy or usual_policy(_known(world)))
     data = overrides(args.family, args.preset, args.set)
@@ -134,7 +140,7 @@ def _source(args: Args) -> tuple[Specs, World | None, Path | None]:
 
 def _learning(args: Args, policy: str | None) -> Learning:
     """The settings to keep. Raises ValueError for those that make no sense."""
-    from foreworld.cli.learning import Learning, learner_overrides
+    from foreworld.cli.learning import Learning, learner_overrides, planner_overrides
     from foreworld.config import override
     from foreworld.training import LoopConfig, parse_duration
 
@@ -154,6 +160,9 @@ def _learning(args: Args, policy: str | None) -> Learning:
         args.train_ratio,
         args.until,
         args.num_envs,
+        args.planner,
+        planner_overrides(args.planner, args.planner_set),
+        args.replan_every,
         args.learner,
         learner_overrides(args.learner, args.learner_set),
     )

@@ -96,6 +96,10 @@ class ActorCriticLearner:
         """The actor as it is now and will be: it is shared, not copied."""
         return ActorPolicy(self.model, self.networks.actor, sample, seed)
 
+    def prepare(self, batch: Batch) -> Batch:
+        """As it is: dreams need no targets."""
+        return batch
+
     def update(self, batch: Batch, starts: State, share: float) -> dict[str, Tensor]:
         """Imagine from `starts` [N], then one step of actor and critic."""
         nets, dream = self.networks, self._dream(starts)

@@ -25,6 +25,7 @@ from foreworld.resume import capture_rng, flatten_optimizer, restore_optimizer, 
 from foreworld.training.budget import Budget
 from foreworld.training.device import compile_cells, precision, to_device
 from foreworld.training.interrupt import noted_interrupts
+from foreworld.training.learner import Arrays, Learner
 from foreworld.training.optimiser import (
     OptimiserConfig,
     apply_gradients,
@@ -36,7 +37,6 @@ from foreworld.training.progress import Progress, progress_bar
 from foreworld.training.watch import Watch
 from foreworld.vocab import Batch, Phase, State, WorldModel
 
-Arrays = dict[str, dict[str, Tensor]]
 Losses = Mapping[str, Tensor]
 
 
@@ -58,23 +58,6 @@ class Save(Protocol):
     """Writes a checkpoint of what `Trainer.state` gives."""
 
     def __call__(self, arrays: Arrays, documents: dict[str, Any], step: int) -> object: ...
-
-
-class Learner(Protocol):
-    """Learns from what the world model imagines, beside it; has weights and an optimiser."""
-
-    def update(self, batch: Batch, starts: State, share: float) -> dict[str, Tensor]:
-        """One step from a batch and the states [N] to imagine from; named figures to be logged.
-
-        share: of the peak learning rate. Figures that are not finite stop training.
-        """
-        ...
-
-    def state(self) -> tuple[Arrays, dict[str, Any]]:
-        """Groups of arrays and JSON documents that no others are named like."""
-        ...
-
-    def restore(self, checkpoint: Checkpoint) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -148,11 +131,10 @@ class Trainer:
                 with precision(self.model.device, self.config.precision):
                     losses, starts = self.phase.loss(batch)
                     total = torch.stack([loss.mean() for loss in losses.values()]).sum()
-                total.backward()
                 lr = self.phase.rate * learning_rate(
                     self.config.optimiser, at.phase_updates, self._phase_spent(spent)
                 )
-                norm = apply_gradients(self.optimiser, self.config.optimiser, lr)
+                norm = self._step(total, lr)
                 learned = self._learned(batch, starts, lr)
                 at.updates, at.phase_updates = at.updates + 1, at.phase_updates + 1
                 at.elapsed_s = time.monotonic() - started
@@ -173,11 +155,24 @@ class Trainer:
             self.model.train()
         phase = self.phase
         batch = self.replay.sample(phase.length, phase.keys, phase.times)
-        return to_device(batch, self.model.device)
+        batch = to_device(batch, self.model.device)
+        return self.learner.prepare(batch) if self.learner and self._learning else batch
+
+    def _step(self, loss: Tensor, lr: float) -> Tensor:
+        """One gradient step; the norm of the gradient, 0 in a phase that is the learner's alone."""
+        if self.phase.trains == ():
+            return torch.zeros(())
+        loss.backward()
+        return apply_gradients(self.optimiser, self.config.optimiser, lr)
+
+    @property
+    def _learning(self) -> bool:
+        """Whether it is the learner's turn, too: phases before the last are not for it."""
+        return self.progress.phase + 1 == len(self.phases)
 
     def _learned(self, batch: Batch, starts: State, lr: float) -> dict[str, Tensor]:
-        """What the learner says of its own update; phases before the last are not for it."""
-        if self.learner is None or self.progress.phase + 1 < len(self.phases):
+        """What the learner says of its own update."""
+        if self.learner is None or not self._learning:
             return {}
         self.model.eval()
         with precision(self.model.device, self.config.precision):

@@ -34,8 +34,13 @@ def make_optimiser(
     parameters: Iterable[nn.Parameter], config: OptimiserConfig
 ) -> torch.optim.AdamW:
     """AdamW with one fused kernel for all parameters."""
+    # As a group: there may be none, in a phase that is the learner's alone.
     return torch.optim.AdamW(
-        parameters, lr=config.lr, eps=config.eps, weight_decay=config.weight_decay, fused=True
+        [{"params": list(parameters)}],
+        lr=config.lr,
+        eps=config.eps,
+        weight_decay=config.weight_decay,
+        fused=True,
     )
 
 

@@ -1,6 +1,7 @@
 """The loop keeps its promises: phases, modes, guards, and going on as if nothing had happened."""
 
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -45,6 +46,29 @@ def test_phases_run_in_order_with_their_shares(make_trainer):
     assert all(training for _, training, _ in trainer.model.seen), "train mode"
     shapes = {name: shape for name, _, shape in trainer.model.seen}
     assert shapes == {"early": (12, 1), "late": (3, 4)}
+
+
+def test_a_phase_may_be_the_learner_s_alone(make_trainer):
+    trainer = make_trainer(8)
+    trainer.phases[1] = replace(trainer.phases[1], trains=())
+    middle, prepared = {}, []
+
+    class Silent:
+        def prepare(self, batch):
+            prepared.append(trainer.phase.name)
+            return batch
+
+        def update(self, batch, starts, share):
+            middle.setdefault("weights", weights(trainer))
+            return {"policy/share": torch.tensor(share)}
+
+        def state(self):
+            return {}, {}
+
+    trainer.learner = Silent()
+    assert trainer.train()
+    assert prepared == ["late"] * 6
+    assert same(weights(trainer), middle["weights"]), "nothing but the learner moves"
 
 
 def test_phases_freeze_what_they_do_not_train(make_trainer):

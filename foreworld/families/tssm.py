@@ -11,9 +11,9 @@ No posterior waits for the step before, so that `observe` and training are paral
 `imagine` adds one token to keys and values it kept (`nn.sliding`): a constant cost however long the
 dream, and a state of constant size.
 
-Beyond the paper: relative positions and a sliding window in place of 64 numbered places, blocks that
-normalise first, no dropout, KL clipped row by row as in Dreamer V3 (the paper clips its mean), heads
-as the other families have them. Targets that are never seen are read from z and h together.
+Beyond the paper: relative positions and a sliding window in place of 64 numbered places, blocks
+that normalise first, no dropout, KL clipped row by row as in Dreamer V3 (the paper clips its mean),
+heads as the other families have them. Targets that are never seen are read from z and h together.
 """
 
 from __future__ import annotations

@@ -6,15 +6,15 @@
     token    t4  t5  t6  t3        written over t3, the oldest
                           ▲ cursor
 
-A token at layer l sees the W latest outputs of layer l - 1, itself included, and these saw W each: in
-`depth` layers a token reaches depth * (W - 1) tokens back. What a step with the ring gives is what
-one pass over all tokens under this banded mask gives (Longformer's sliding window, Beltagy et al.
-2020); a pass over the last W alone would be another function wherever depth > 1, because there the
+A token at layer l sees the W latest outputs of layer l - 1, itself included, and these saw W each:
+through `depth` layers it reaches depth * (W - 1) tokens back. What a step with the ring gives is
+what one pass over all tokens under this banded mask gives (the sliding window of Beltagy et al.
+2020). A pass over the last W alone would be another function wherever depth > 1, because there the
 lower layers of the oldest tokens would have nothing to look back at.
 
-Tokens have no places, only ages: each head adds to its logits a number for every age, learned (Raffel
-et al. 2020) and born as a linear slope (ALiBi, Press et al. 2022). So keys do not depend on when they
-were made, and may lie in any slot.
+Tokens have no places, only ages: each head adds to its logits a number for every age, learned
+(Raffel et al. 2020) and born as a linear slope (Press et al. 2022). So keys do not depend on when
+they were made, and may lie in any slot.
 """
 
 from __future__ import annotations

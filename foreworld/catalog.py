@@ -76,7 +76,7 @@ def resolve(table: Mapping[str, str], name: str) -> Any:
     )
 
 
-def beside(found: type, name: str) -> Mapping[str, Any]:
+def beside(found: type, name: str) -> Any:
     """What a class's module keeps under a name, as families their PRESETS and RECIPES."""
     return getattr(sys.modules[found.__module__], name, {})
 

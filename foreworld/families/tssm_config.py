@@ -41,3 +41,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "debug": {"width": 16, "heads": 2, "window": 4, "stoch": 8, "classes": 4,
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
 }  # fmt: skip
+
+PAPERS = {
+    "storm": "Zhang et al. 2023 (STORM), arXiv 2310.09615",
+    "before it": "Robine et al. 2023 (TWM), arXiv 2303.07109; Micheli et al. 2023 (IRIS), "
+    "arXiv 2209.00588",
+}

@@ -19,7 +19,7 @@ they were made, and may lie in any slot.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -28,6 +28,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foreworld.nn.attention import Block
+
+Join = Callable[[Tensor], Tensor]  # see `Block.recall`
 
 
 class Ring(NamedTuple):
@@ -89,7 +91,8 @@ class SlidingTransformer(nn.Module):
         place = torch.arange(before + length, device=x.device)
         age = place[before:].unsqueeze(1) - place  # [T, (W +) T], negative in the future
         mask = self._mask(age.unsqueeze(0), seen.clamp(min=1).unsqueeze(-1))
-        joins = [partial(_after, old) for old in past] or [lambda kept: kept] * len(self.blocks)
+        joins: list[Join] = [partial(_after, old) for old in past]
+        joins = joins or [lambda kept: kept] * len(self.blocks)
         return self._through(x, mask, joins)
 
     def rings(self, kept: Sequence[Tensor], seen: Tensor, last: int) -> Ring:
@@ -104,7 +107,7 @@ class SlidingTransformer(nn.Module):
         return Ring(layers, torch.zeros_like(seen), seen)
 
     def _through(
-        self, x: Tensor, mask: Tensor, joins: Sequence[partial[Tensor]]
+        self, x: Tensor, mask: Tensor, joins: Sequence[Join]
     ) -> tuple[Tensor, list[Tensor]]:
         layers = []
         for block, join in zip(self.blocks, joins, strict=True):

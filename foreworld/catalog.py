@@ -21,6 +21,7 @@ FAMILIES = {
     "tdmpc": "foreworld.families.tdmpc:Tdmpc",
     "muzero": "foreworld.families.muzero:Muzero",
     "vmc": "foreworld.families.vmc:Vmc",
+    "tssm": "foreworld.families.tssm:Tssm",
 }
 
 PLANNERS = {
@@ -85,7 +86,7 @@ def resolve(table: Mapping[str, str], name: str) -> Any:
     )
 
 
-def beside(found: type, name: str) -> Mapping[str, Any]:
+def beside(found: type, name: str) -> Any:
     """What a class's module keeps under a name, as families their PRESETS and RECIPES."""
     return getattr(sys.modules[found.__module__], name, {})
 

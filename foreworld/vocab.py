@@ -150,11 +150,11 @@ class Phase:
     share: float = 1.0
     trains: tuple[str, ...] | None = None  # submodules; None: all; (): none, a learner's phase
     rate: float = 1.0  # factor on the learning rate
-    rates: Mapping[str, float] = field(default_factory=dict)  # and on that of single submodules
     length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's
     keys: tuple[str, ...] | None = None  # read of a step besides action and flags; None: all
     times: int = 1  # as many steps in a batch as the loop's
     watched: bool = True  # whether `diagnose` has anything to say yet
+    rates: Mapping[str, float] = field(default_factory=dict)  # factors on that of submodules
 
 
 class Diagnosis(NamedTuple):

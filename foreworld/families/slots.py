@@ -162,9 +162,7 @@ class Slots(WorldModel):
         rest = (*moving, "words", "identity", "gain", "instructed", "predictor") if c.see else None
         phases = [
             Phase("frames", self.loss, c.see, rate=4.0, length=1),  # as many scenes as fit
-            Phase(
-                "motion", self.move, move, moving, 2.0, {}, 3 * c.overshoot + 2, (table or "",), 8
-            ),
+            Phase("motion", self.move, move, moving, 2.0, 3 * c.overshoot + 2, (table or "",), 8),
             Phase("dynamics", self.loss, 1 - c.see - move, rest, GENTLY if move else 1.0),
         ]
         return [phase for phase in phases if phase.share]

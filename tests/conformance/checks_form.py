@@ -56,7 +56,7 @@ def predictions_have_shapes(subject: Subject) -> None:
     last = {key: value[:, -1] for key, value in batch.items()}
     last["continue"] = 1 - last["is_terminal"].float()
     for head, said in model.predict(observed(model, batch)).items():
-        spec = subject.specs.get(head)
+        spec = subject.specs.get("action" if head == "policy" else head)
         shape = (3, *(spec.shape if spec else ()))
         assert said.mean.shape == shape, f"{head}: mean {list(said.mean.shape)}, not {list(shape)}"
         assert said.mean.isfinite().all(), f"{head}: the mean is not finite"

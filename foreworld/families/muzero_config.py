@@ -47,7 +47,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 _SEARCH = {"learner": "search", "num_envs": 4, "train_ratio": 32.0, "prefill": 400}
 RECIPES: dict[str, dict[str, Any]] = {
     "usual": _SEARCH
-    | {"train": ("length=11", "batch_size=24", "optimiser.lr=1e-3", "optimiser.final=0.3")},
+    | {"learner_set": ("act.num_simulations=8", "learn.num_simulations=8"),
+       "train": ("length=11", "batch_size=24", "optimiser.lr=1e-3", "optimiser.final=0.3")},
     "tictactoe": _SEARCH
     | {"preset": ("tictactoe",), "num_envs": 32, "prefill": 1000,
        "learner_set": ("act.num_simulations=25", "learn.num_simulations=25"),

@@ -1,9 +1,9 @@
 """MuZero: CartPole, tic-tac-toe against a perfect player, connect four against random rollouts.
 
-python benchmarks/muzero.py cartpole                 seed 0: 20 held-out episodes, and without search
-python benchmarks/muzero.py tictactoe                100 games a side         needs foreworld[boards]
-python benchmarks/muzero.py connect_four             50 games a side          needs foreworld[boards]
-python benchmarks/muzero.py speed                    simulations a second at batch 1, 8, 64, 512
+python benchmarks/muzero.py cartpole        20 held-out episodes, with and without search
+python benchmarks/muzero.py tictactoe       100 games a side, needs foreworld[boards]
+python benchmarks/muzero.py connect_four    50 games a side, needs foreworld[boards]
+python benchmarks/muzero.py speed           simulations a second at batch 1, 8, 64, 512
 
 Training that was cut short (Ctrl-C) goes on where it stands, and --steps says how far: delete
 runs/muzero to begin again.

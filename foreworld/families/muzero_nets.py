@@ -36,16 +36,19 @@ class VectorNets(nn.Module):
         self.into = mlp(c.codec.embed + self.words.size, c.latent, c.hidden, c.layers)
         # As many numbers as the latent has, or the few of an action go under among them.
         self.move = nn.Linear(specs["action"].width, c.latent)
-        self.step = mlp(2 * c.latent, c.latent, c.hidden, c.layers)
+        self.step = mlp(2 * c.latent, None, c.hidden, c.layers)
+        self.change = nn.Linear(c.hidden, c.latent)
+        self.told = c.hidden
 
     def represent(self, seen: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
         """Scaled tensors [B, ...] of `keys`, and the batch [B, 1, ...] they are from -> [B, D]."""
         words = self.words(batch).squeeze(1)
         return scaled(self.into(torch.cat([self.encoder(seen), words], -1)))
 
-    def advance(self, latent: Tensor, action: Tensor) -> Tensor:
-        """Latents [B, D] and actions as vectors [B, A] -> latents [B, D]."""
-        return scaled(latent + self.step(torch.cat([centred(latent), self.move(action)], -1)))
+    def advance(self, latent: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents [B, D], actions as vectors [B, A] -> latents, what tells the reward [B, told]."""
+        told = self.step(torch.cat([centred(latent), self.move(action)], -1))
+        return scaled(latent + self.change(told)), told
 
     def read(self, latent: Tensor) -> Tensor:
         """Latents [B, D] -> what heads get to see [B, width]."""
@@ -72,15 +75,19 @@ class BoardNets(nn.Module):
         self.into = tower(planes, c.channels, c.blocks)
         self.place = nn.Linear(specs["action"].width, height * width)  # a plane that says where
         self.step = tower(c.channels + 1, c.channels, c.blocks)
-        self.narrow = nn.Sequential(nn.Conv2d(c.channels, 4, 1), nn.ReLU(), nn.Flatten())
+        self.narrow, self.tell = (
+            nn.Sequential(nn.Conv2d(c.channels, 4, 1), nn.ReLU(), nn.Flatten()) for _ in range(2)
+        )
+        self.told = self.width
 
     def represent(self, seen: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
         return scaled(self.into(seen[self.keys[0]].movedim(-1, 1)).flatten(1))
 
-    def advance(self, latent: Tensor, action: Tensor) -> Tensor:
+    def advance(self, latent: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         where = self.place(action).unflatten(-1, (1, *self.shape[1:]))
         planes = centred(latent).unflatten(-1, self.shape)
-        return scaled(latent + self.step(torch.cat([planes, where], 1)).flatten(1))
+        change = self.step(torch.cat([planes, where], 1))
+        return scaled(latent + change.flatten(1)), self.tell(change)
 
     def read(self, latent: Tensor) -> Tensor:
         return self.narrow(centred(latent).unflatten(-1, self.shape))

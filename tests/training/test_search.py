@@ -80,13 +80,15 @@ def test_the_copy_follows_in_strides():
 
 def test_it_learns_to_choose():
     model, learner = built()
-    config = LoopConfig(optimiser=OptimiserConfig(lr=1e-2, warmup=5), precision="float32")
+    config = LoopConfig(
+        optimiser=OptimiserConfig(lr=4e-3, warmup=5, final=1.0), precision="float32"
+    )
 
     class Quiet:
         def scalars(self, step, values): ...
 
     trainer = Trainer(
-        model, Sign(), Budget(updates=60), config, Quiet(), lambda *_: None, learner=learner
+        model, Sign(), Budget(updates=120), config, Quiet(), lambda *_: None, learner=learner
     )
     trainer.train()
     model.eval()

@@ -55,6 +55,7 @@ class Mcts:
     num_simulations: int = 32
     max_depth: int | None = None  # moves looked ahead; None: as many as simulations
     explore: bool = False  # noise at the root, and the action drawn, as while collecting
+    min_spread: float = 1e-8  # differences of Q below this are not blown up to [0, 1]
     max_considered: int = 16  # gumbel: actions drawn at the root
     value_scale: float = 0.1  # gumbel: c_scale of sigma
     visit_offset: float = 50.0  # gumbel: c_visit of sigma
@@ -133,7 +134,7 @@ class Mcts:
 
     def _scaled(self, edges: Edges) -> Tensor:
         if self.value_range is None:
-            return rules.between_siblings(edges)
+            return rules.between_siblings(edges, self.min_spread)
         return rules.between(edges, *self.value_range)
 
     def _gumbel(self, legal: Tensor, gumbel: Tensor) -> Rule:
@@ -148,7 +149,7 @@ class Mcts:
         return Rule(root, lambda edges: rules.in_proportion(edges, self._sigma(edges)))
 
     def _sigma(self, edges: Edges) -> Tensor:
-        return rules.advantage(edges, self.value_scale, self.visit_offset)
+        return rules.advantage(edges, self.value_scale, self.visit_offset, self.min_spread)
 
     def _found(self, root: Edges, legal: Tensor, gumbel: Tensor) -> Found:
         if self.rule == "puct":

@@ -28,13 +28,16 @@ def puct(edges: Edges, c_init: float, c_base: float) -> Tensor:
     return edges.node_visits.sqrt() * weight * edges.logits.softmax(-1) / (edges.visits + 1)
 
 
-def between_siblings(edges: Edges) -> Tensor:
-    """Q on a scale from 0, the least of node and siblings, to 1, the most; unvisited: 0."""
+def between_siblings(edges: Edges, least: float) -> Tensor:
+    """Q on a scale from 0, the least of node and siblings, to 1, the most; unvisited: 0.
+
+    least: no smaller spread is drawn out to 1.
+    """
     seen = edges.visits > 0
     known = torch.where(seen, edges.q, edges.node_value)
     low = torch.minimum(edges.node_value, known.amin(-1, keepdim=True))
     high = torch.maximum(edges.node_value, known.amax(-1, keepdim=True))
-    return torch.where(seen, edges.q - low, 0.0) / (high - low).clamp(min=1e-8)
+    return torch.where(seen, edges.q - low, 0.0) / (high - low).clamp(min=least)
 
 
 def between(edges: Edges, low: float, high: float) -> Tensor:
@@ -57,11 +60,14 @@ def completed(edges: Edges) -> Tensor:
     return torch.where(edges.visits > 0, edges.q, mixed_value(edges))
 
 
-def advantage(edges: Edges, scale: float, visits: float) -> Tensor:
-    """sigma(completed Q) = (visits + max_b n(b)) * scale * Q in [0, 1] (eq. 8, appendix F)."""
+def advantage(edges: Edges, scale: float, visits: float, least: float) -> Tensor:
+    """sigma(completed Q) = (visits + max_b n(b)) * scale * Q in [0, 1] (eq. 8, appendix F).
+
+    least: no smaller spread is drawn out to 1.
+    """
     q = completed(edges)
     low, high = q.amin(-1, keepdim=True), q.amax(-1, keepdim=True)
-    q = (q - low) / (high - low).clamp(min=1e-8)
+    q = (q - low) / (high - low).clamp(min=least)
     return (visits + edges.visits.amax(-1, keepdim=True)) * scale * q
 
 

@@ -20,7 +20,8 @@ SPECS = {
     "vector": Spec((1,), "float32", "vector"),
     "action": Spec((), "int64", "discrete", classes=(2,)),
 }
-FAST = SearchConfig(Mcts(num_simulations=6), Mcts(num_simulations=6), refresh_every=3)
+SMALL = Mcts(num_simulations=6, min_spread=0.1)
+FAST = SearchConfig(SMALL, SMALL, refresh_every=3)
 
 
 def built(seed=0, config=FAST):

@@ -89,9 +89,11 @@ def train(task: Task, run: Path, seed: int, steps: int) -> float:
 
 def players(run: Run) -> dict[str, Policy]:
     """What was learned, the same without looking ahead, and chance."""
-    blind = PlannedPolicy(run.model, Mcts(num_simulations=1, max_considered=1), RewardObjective())
+    blind, long = Mcts(num_simulations=1, max_considered=1), Mcts(num_simulations=100)
+    blind, long = (PlannedPolicy(run.model, mcts, RewardObjective()) for mcts in (blind, long))
     return {
         "search": load_policy(run),
+        "search 100": long,
         "policy alone": blind,
         "random": RandomPolicy(run.model.specs["action"], seed=1),
     }

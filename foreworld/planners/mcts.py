@@ -23,7 +23,7 @@ from torch import Tensor
 from foreworld.errors import unknown
 from foreworld.outputs import Categorical
 from foreworld.planners import tree_rules as rules
-from foreworld.planners.tree import Edges, Leaf, Rule, Tree, grow
+from foreworld.planners.tree import Choose, Edges, Leaf, Tree, grow
 from foreworld.vocab import LEGAL, Objective, Plan, State, WorldModel, map_state
 
 NEEDED = ("reward", "value", "policy")
@@ -114,8 +114,8 @@ class Mcts:
         tree = self._plant(root, state, legal, chance)
         depth = self.num_simulations if self.max_depth is None else self.max_depth
         gumbel = torch.zeros_like(root.logits) if chance is None else chance.gumbel
-        rule = self._puct(legal) if self.rule == "puct" else self._gumbel(legal, gumbel)
-        grow(tree, evaluate, rule, self.num_simulations, depth)
+        choose = self._puct(legal) if self.rule == "puct" else self._gumbel(legal, gumbel)
+        grow(tree, evaluate, choose, self.num_simulations, depth)
         return self._found(tree.look(tree.roots), legal, gumbel)
 
     def _plant(self, root: Leaf, state: State, legal: Tensor, chance: Chance | None) -> Tree:
@@ -126,27 +126,33 @@ class Mcts:
         root = root._replace(logits=rules.masked(logits, legal))
         return Tree.planted(root, state, self.num_simulations + 1)
 
-    def _puct(self, legal: Tensor) -> Rule:
-        def score(edges: Edges) -> Tensor:
-            return rules.puct(edges, self.c_init, self.c_base) + self._scaled(edges)
+    def _puct(self, legal: Tensor) -> Choose:
+        def choose(edges: Edges) -> Tensor:
+            score = rules.puct(edges, self.c_init, self.c_base) + self._scaled(edges)
+            score[: len(legal)].masked_fill_(~legal, -torch.inf)
+            return score.argmax(-1)
 
-        return Rule(lambda edges: rules.best(score(edges), legal), lambda e: score(e).argmax(-1))
+        return choose
 
     def _scaled(self, edges: Edges) -> Tensor:
         if self.value_range is None:
             return rules.between_siblings(edges, self.min_spread)
         return rules.between(edges, *self.value_range)
 
-    def _gumbel(self, legal: Tensor, gumbel: Tensor) -> Rule:
+    def _gumbel(self, legal: Tensor, gumbel: Tensor) -> Choose:
         schedule = rules.halving_schedule(self.max_considered, self.num_simulations)
         considered = legal.sum(-1).clamp(max=self.max_considered)
-        schedule = schedule.to(legal.device)[considered]  # [B, simulations]
+        schedule, size = schedule.to(legal.device)[considered], len(legal)  # [B, simulations]
 
-        def root(edges: Edges) -> Tensor:
-            now = schedule.gather(1, edges.visits.sum(-1, keepdim=True).long()).squeeze(1)
-            return rules.best(rules.halving(edges, gumbel, self._sigma(edges), now), legal)
+        def choose(edges: Edges) -> Tensor:
+            sigma = self._sigma(edges)
+            actions = rules.in_proportion(edges, sigma)
+            roots = Edges(*(x[:size] for x in edges))
+            now = schedule.gather(1, roots.visits.sum(-1, keepdim=True).long()).squeeze(1)
+            actions[:size] = rules.best(rules.halving(roots, gumbel, sigma[:size], now), legal)
+            return actions
 
-        return Rule(root, lambda edges: rules.in_proportion(edges, self._sigma(edges)))
+        return choose
 
     def _sigma(self, edges: Edges) -> Tensor:
         return rules.advantage(edges, self.value_scale, self.visit_offset, self.min_spread)

@@ -37,19 +37,18 @@ def between_siblings(edges: Edges, least: float) -> Tensor:
     known = torch.where(seen, edges.q, edges.node_value)
     low = torch.minimum(edges.node_value, known.amin(-1, keepdim=True))
     high = torch.maximum(edges.node_value, known.amax(-1, keepdim=True))
-    return torch.where(seen, edges.q - low, 0.0) / (high - low).clamp(min=least)
+    return (edges.q - low).masked_fill(~seen, 0.0) / (high - low).clamp(min=least)
 
 
 def between(edges: Edges, low: float, high: float) -> Tensor:
     """Q on a scale from 0, the least there can be, to 1; unvisited: 0."""
-    return torch.where(edges.visits > 0, (edges.q - low) / (high - low), 0.0)
+    return ((edges.q - low) / (high - low)).masked_fill(edges.visits == 0, 0.0)
 
 
 def mixed_value(edges: Edges) -> Tensor:
     """The node's value by the model and by what was found, [R, 1] (Danihelka, appendix D)."""
-    seen = edges.visits > 0
     prior = edges.logits.softmax(-1).clamp(min=TINY)
-    weight = torch.where(seen, prior, 0.0)
+    weight = prior.masked_fill(edges.visits == 0, 0.0)
     found = (weight * edges.q).sum(-1, keepdim=True) / weight.sum(-1, keepdim=True).clamp(min=TINY)
     total = edges.visits.sum(-1, keepdim=True)
     return (edges.raw_value + total * found) / (total + 1)
@@ -87,9 +86,9 @@ def in_proportion(edges: Edges, sigma: Tensor) -> Tensor:
     return (improved - edges.visits / (1 + edges.visits.sum(-1, keepdim=True))).argmax(-1)
 
 
-def best(score: Tensor, legal: Tensor | None) -> Tensor:
-    """argmax [R] of scores [R, A] among what is legal; the first where all are equal."""
-    return (score if legal is None else score.masked_fill(~legal, -torch.inf)).argmax(-1)
+def best(score: Tensor, legal: Tensor) -> Tensor:
+    """argmax [B] of scores [B, A] among what is legal; the first where all are equal."""
+    return score.masked_fill(~legal, -torch.inf).argmax(-1)
 
 
 def halving_schedule(max_considered: int, num_simulations: int) -> Tensor:

@@ -65,3 +65,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "num_simulations=50", preset=("connect_four",), num_envs=32, prefill=2000, train=_LOOP
     ),
 }
+PAPERS = {
+    "the model": "Schrittwieser et al. 2020 (MuZero), arXiv 1911.08265",
+    "its search": "Danihelka et al. 2022 (Gumbel MuZero), openreview bERaNdoegnO",
+    "consistency": "Ye et al. 2021 (EfficientZero), arXiv 2111.00210",
+}

@@ -5,7 +5,7 @@ python benchmarks/muzero.py tictactoe       100 games a side, needs foreworld[bo
 python benchmarks/muzero.py connect_four    50 games a side, needs foreworld[boards]
 python benchmarks/muzero.py speed           simulations a second at batch 1, 8, 64, 512
 
-Training that was cut short (Ctrl-C) goes on where it stands, and --steps says how far: delete
+Training that was cut short goes on where it stands; --steps and --budget say how far. Delete
 runs/muzero to begin again.
 """
 
@@ -71,9 +71,9 @@ TASKS = {
 }  # fmt: skip
 
 
-def train(task: Task, run: Path, seed: int, steps: int) -> float:
-    """Train to `steps` updates, or go on with it; CPU-seconds of all that, breaks included."""
-    words = ["--steps", str(steps), "--threads", "1", "--run", str(run)]
+def train(task: Task, run: Path, seed: int, until: list[str]) -> float:
+    """Train until then, or go on with it; CPU-seconds of all that, breaks included."""
+    words = [*until, "--threads", "1", "--run", str(run)]
     words += ["--resume"] if (run / "run.json").exists() else ["--seed", str(seed)]
     words = words if "--resume" in words else [*task.train, "--family", "muzero", *words]
     spent = run.with_suffix(".cpu_s.json")
@@ -113,10 +113,10 @@ def met(policy: Policy, task: Task, kwargs: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def measure(name: str, task: Task, seed: int, steps: int) -> dict[str, Any]:
+def measure(name: str, task: Task, seed: int, until: list[str]) -> dict[str, Any]:
     """One seed: scores against every opponent, the curve, and CPU-seconds of training."""
     run = RUNS / f"{name}_{seed}"
-    cpu_s = train(task, run, seed, steps)
+    cpu_s = train(task, run, seed, until)
     opened = load(run)
     scores = {}
     for who, policy in players(opened).items():
@@ -156,17 +156,19 @@ def main() -> None:
     parser.add_argument("task", choices=[*TASKS, "speed"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--steps", type=int, default=None)
+    parser.add_argument("--budget", default=None, help="training time, earlier parts included: 30m")
     args = parser.parse_args()
     if args.task == "speed":
         result = speed()
     else:
         task = TASKS[args.task]
-        steps = args.steps or task.steps
+        until = ["--steps", str(args.steps or task.steps)]
+        until += ["--budget", args.budget] if args.budget else []
         result = {
             "train": task.train,
             "bar": task.bar,
             "curve_columns": ["updates", "steps in the world", "return of the last round"],
-            "seeds": [measure(args.task, task, seed, steps) for seed in args.seeds],
+            "seeds": [measure(args.task, task, seed, until) for seed in args.seeds],
         }
     print(json.dumps(result)[:2000])
     write_json(RESULTS / f"muzero_{args.task}.json", result | {"provenance": provenance()})

@@ -88,15 +88,17 @@ def train(task: Task, run: Path, seed: int, until: list[str]) -> float:
 
 
 def players(run: Run) -> dict[str, Policy]:
-    """What was learned, the same without looking ahead, and chance."""
-    blind, long = Mcts(num_simulations=1, max_considered=1), Mcts(num_simulations=100)
-    blind, long = (PlannedPolicy(run.model, mcts, RewardObjective()) for mcts in (blind, long))
-    return {
-        "search": load_policy(run),
-        "search 100": long,
-        "policy alone": blind,
-        "random": RandomPolicy(run.model.specs["action"], seed=1),
-    }
+    """What was learned, the same without looking ahead, in games further ahead, and chance."""
+    simulations = {"policy alone": 1}
+    if run.model.specs["action"].turns:
+        simulations["search 100"] = 100
+    planned = {
+        name: PlannedPolicy(run.model, Mcts(num_simulations=num, max_considered=min(16, num)),
+                            RewardObjective())
+        for name, num in simulations.items()
+    }  # fmt: skip
+    random = RandomPolicy(run.model.specs["action"], seed=1)
+    return {"search": load_policy(run), **planned, "random": random}
 
 
 def met(policy: Policy, task: Task, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from foreworld.evaluation.intervals import Interval, bootstrap, wilson
 from foreworld.evaluation.metric import Metric, Reading, unavailable
-from foreworld.evaluation.rulers import STILL, Ruler, Sitting, sit, spec_of
+from foreworld.evaluation.rulers import STILL, Ruler, Sitting, sit
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.systematic import systematic_error
 from foreworld.evaluation.windows import believe, unit
@@ -162,15 +162,13 @@ def _invariants(sitting: Sitting, dream: Dream) -> Reading:
     """Numbers that no recorded episode changes, taken from the data: no world has to name them."""
     broken, constants = torch.zeros(sitting.windows.episodes, dtype=torch.bool), []
     for ruler in sitting.chief:
-        if ruler.kind != "vector":
-            continue
+        if ruler.kind != "vector" or ruler.live.numel() == 1:
+            continue  # single numbers are flags and scores
         rows = unit(sitting.windows.batch[ruler.head]).flatten(2)
         constant = ((rows - rows[:, :1]).abs() <= STILL).all(0).all(0)
         if not constant.any():
             continue
-        names = spec_of(sitting.model.specs, ruler.head).names or tuple(
-            map(str, range(len(constant)))
-        )
+        names = sitting.model.specs[ruler.head].names or tuple(map(str, range(len(constant))))
         constants += [n for n, kept in zip(names, constant, strict=True) if kept]
         start = rows[:: sitting.windows.per_episode, :1, constant]
         moved = (dream.seen[ruler.head].flatten(2)[..., constant] - start).abs()

@@ -102,7 +102,7 @@ class Mcts:
         check(model)
         legal = allowed(model, state)
         if chance is None and self.explore:
-            chance = draw(*legal.shape, self.dirichlet, seed, legal.device)
+            chance = draw(len(legal), legal.shape[1], self.dirichlet, seed, legal.device)
         with torch.inference_mode():  # a fifth faster than no_grad; copies may be trained on
             found = self._searched(model, state, legal, chance)
         return map_state(torch.clone, found)
@@ -147,7 +147,7 @@ class Mcts:
         def choose(edges: Edges) -> Tensor:
             sigma = self._sigma(edges)
             actions = rules.in_proportion(edges, sigma)
-            roots = Edges(*(x[:size] for x in edges))
+            roots = map_state(lambda x: x[:size], edges)
             now = schedule.gather(1, roots.visits.sum(-1, keepdim=True).long()).squeeze(1)
             actions[:size] = rules.best(rules.halving(roots, gumbel, sigma[:size], now), legal)
             return actions

@@ -84,8 +84,9 @@ class Tree:
 
     def look(self, at: Tensor) -> Edges:
         """The edges of nodes [R]."""
-        visits, value, raw, _, _ = self.nodes[at].unsqueeze(-1).unbind(1)
-        return Edges(*self.edges[at].unbind(1), visits, value, raw)
+        node_visits, value, raw, _, _ = self.nodes[at].unsqueeze(-1).unbind(1)
+        logits, visits, q = self.edges[at].unbind(1)
+        return Edges(logits, visits, q, node_visits, value, raw)
 
     def write(self, at: Tensor, leaf: Leaf, state: State) -> None:
         """What a model says of states becomes nodes [B]; what was there starts anew."""

@@ -78,7 +78,7 @@ def measure(name: str, task: Task, seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="TD-MPC2 on tasks of dm_control")
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     args = parser.parse_args()

@@ -20,6 +20,8 @@ FAMILIES = {
     "slots": "foreworld.families.slots:Slots",
     "tdmpc": "foreworld.families.tdmpc:Tdmpc",
     "muzero": "foreworld.families.muzero:Muzero",
+    "vmc": "foreworld.families.vmc:Vmc",
+    "tssm": "foreworld.families.tssm:Tssm",
 }
 
 PLANNERS = {
@@ -43,6 +45,7 @@ POLICIES = {  # built as (action spec, seed); the last three know the tabletop o
 LEARNERS = {  # of policies; built as (model, its `Config`)
     "actor_critic": "foreworld.training.actor_critic:ActorCriticLearner",
     "search": "foreworld.training.search:SearchLearner",
+    "evolution": "foreworld.training.evolution:EvolutionLearner",
 }
 
 WORLDS = {  # names of Gymnasium ids; any other id works as it is
@@ -64,6 +67,8 @@ WORLD_KINDS = {  # kinds of Gymnasium ids: an example, the extra that brings the
     "Atari": ("ALE/Pong-v5", "atari"),
     "PushT": ("gym_pusht/PushT-v0", "pusht"),
     "board games": ("foreworld/Board-v0", "boards"),
+    "Box2D": ("CarRacing-v3", "box2d"),
+    "VizDoom": ("VizdoomTakeCover-v1", "doom"),
 }
 
 
@@ -81,7 +86,7 @@ def resolve(table: Mapping[str, str], name: str) -> Any:
     )
 
 
-def beside(found: type, name: str) -> Mapping[str, Any]:
+def beside(found: type, name: str) -> Any:
     """What a class's module keeps under a name, as families their PRESETS and RECIPES."""
     return getattr(sys.modules[found.__module__], name, {})
 

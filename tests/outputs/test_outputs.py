@@ -6,16 +6,15 @@ import pytest
 import torch
 from torch import distributions
 
+from foreworld.binned import TwoHot, symexp, symlog
 from foreworld.outputs import (
     Bernoulli,
     Categorical,
+    Mixture,
     Mse,
     Normal,
     Squashed,
-    TwoHot,
     gumbel_from_normal,
-    symexp,
-    symlog,
 )
 
 
@@ -55,9 +54,6 @@ def test_mse_sums_events_and_keeps_batches():
     torch.testing.assert_close(said.loss(target), 0.5 * (value - target).square().sum((-1, -2)))
     assert torch.equal(said.mean, value)
     assert Mse(noise(2, 3), event_dims=0).loss(noise(2, 3)).shape == (2, 3)
-    squeezed = Mse(symlog(target), event_dims=2, symlog=True)
-    torch.testing.assert_close(squeezed.loss(target), torch.zeros(2, 3))
-    torch.testing.assert_close(squeezed.mean, target)
 
 
 def test_bernoulli_is_torchs_bernoulli():
@@ -191,3 +187,38 @@ def test_squashed_entropy_is_minus_the_mean_log_probability():
     exact = draws.loss(draws.sample(chance)).mean()
     torch.testing.assert_close(draws.entropy(chance).mean(), exact, rtol=0, atol=0.02)
     assert said.entropy(torch.zeros(1, 2)).shape == (1,)
+
+
+def mixture(*lead, numbers=4, parts=3):
+    shape = (*lead, numbers, parts)
+    return Mixture(noise(*shape), 3 * noise(*shape), (0.3 * noise(*shape)).exp())
+
+
+def test_mixture_is_torchs_mixture():
+    said, target = mixture(6, 5), 2 * noise(6, 5, 4)
+    parts = distributions.Normal(said.means, said.stds)
+    whole = distributions.MixtureSameFamily(distributions.Categorical(logits=said.logits), parts)
+    torch.testing.assert_close(said.loss(target), -whole.log_prob(target).sum(-1))
+    torch.testing.assert_close(said.mean, whole.mean)
+    assert said.loss(target).shape == (6, 5)
+
+
+def test_mixture_far_from_every_part_is_a_number():
+    said = mixture(2)
+    assert said.loss(torch.full((2, 4), 1e4)).isfinite().all()
+
+
+def test_mixture_draws_what_it_says():
+    said, num = mixture(1, numbers=2), 200_000
+    many = Mixture(*(x.expand(num, -1, -1) for x in (said.logits, said.means, said.stds)))
+    gumbel = gumbel_from_normal(noise(num, 2, 3))
+    drawn = many.sample(torch.cat([gumbel, noise(num, 2, 1)], -1).flatten(1))
+    weights = said.logits.softmax(-1)
+    second = (weights * (said.stds.square() + said.means.square())).sum(-1)
+    torch.testing.assert_close(drawn.mean(0, keepdim=True), said.mean, atol=0.05, rtol=0.02)
+    torch.testing.assert_close(drawn.square().mean(0, keepdim=True), second, atol=0.1, rtol=0.02)
+
+
+def test_the_mode_of_a_mixture_is_a_centre():
+    said = Mixture(torch.tensor([[0.0, 2.0]]), torch.tensor([[-3.0, 5.0]]), torch.ones(1, 2))
+    assert said.mode.tolist() == [5.0]

@@ -28,6 +28,7 @@ VERBS = {  # verb: (module, what it does)
         "collect, train, plan and report on a built-in world, in minutes",
     ),
     "worlds": ("foreworld.cli.worlds", "list the worlds, or show what one shows and takes"),
+    "models": ("foreworld.cli.models", "list the families of models, or show what one offers"),
     "collect": ("foreworld.cli.collect", "play in a world and write the episodes to a store"),
     "train": ("foreworld.cli.train", "learn a world model from episodes or from a running world"),
     "evaluate": ("foreworld.cli.evaluate", "let a model act in its world, beside baselines"),

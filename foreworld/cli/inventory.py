@@ -74,10 +74,11 @@ def size(family: str, preset: str) -> Size:
     data = overrides(family, [] if preset == PLAIN else [preset], [])
     weights, phases = {}, {}
     for name, seen in SEEN.items():
-        model = next((m for kind in ACTIONS if (m := _built(family, seen, kind, data))), None)
-        if model is not None:
+        built = (_built(family, seen, kind, data) for kind in ACTIONS)  # noqa: B023
+        for model in (model for model in built if model is not None):
             weights[name] = sum(p.numel() for p in model.parameters())
             phases = {phase.name: phase.share for phase in model.phases()}
+            break
     return Size(weights, phases)
 
 

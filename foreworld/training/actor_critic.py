@@ -134,7 +134,7 @@ class ActorCriticLearner:
         seed = int(torch.randint(2**31, ()))
         noise_NHK = self.model.noise(rows, horizon, seed)
         noise_HNA = torch.randn(horizon, rows, width, device=noise_NHK.device)
-        state, states, codes, said_of_codes = starts, [starts], [], []
+        state, states, codes, said_of_codes = starts, [self.model.glance(starts)], [], []
         with torch.set_grad_enabled(self.through):
             for h in range(horizon):
                 with torch.enable_grad():  # now, so that the actor need not look again afterwards
@@ -144,7 +144,7 @@ class ActorCriticLearner:
                     entropy = actor.entropy(choice, codes[-1])
                     said_of_codes.append((choice.loss(codes[-1]), entropy))
                 state = self.model.imagine(state, actor.action(codes[-1]), noise_NHK[:, h])
-                states.append(state)
+                states.append(self.model.glance(state))
             stacked = stack_states(states, 0)
             flat = map_state(lambda x: x.flatten(0, 1), stacked)
             features = self.model.features(flat).unflatten(0, (horizon + 1, rows))

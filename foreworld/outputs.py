@@ -25,6 +25,17 @@ def symexp(x: Tensor) -> Tensor:
     return torch.sign(x) * torch.expm1(x.abs())
 
 
+def contract(x: Tensor, slope: float = 1e-3) -> Tensor:
+    """h(x) = sign(x) (sqrt(|x| + 1) - 1) + slope x (Pohlen et al. 2018; MuZero, appendix F)."""
+    return torch.sign(x) * ((x.abs() + 1).sqrt() - 1) + slope * x
+
+
+def expand(y: Tensor, slope: float = 1e-3) -> Tensor:
+    """Inverse of `contract`."""
+    root = (1 + 4 * slope * (y.abs() + 1 + slope)).sqrt()
+    return torch.sign(y) * (((root - 1) / (2 * slope)).square() - 1)
+
+
 def _sum_event(x: Tensor, event_dims: int) -> Tensor:
     return x.flatten(-event_dims).sum(-1) if event_dims else x
 
@@ -81,6 +92,83 @@ class Normal:
     def entropy(self) -> Tensor:
         """In nats."""
         return _sum_event(self.std.log() + 0.5 * math.log(2 * math.pi * math.e), self.event_dims)
+
+
+@dataclass(frozen=True)
+class Squashed:
+    """A Gaussian pressed into bounds: centre + reach * tanh(u), u normal, diagonal (SAC, app. C).
+
+    normal: of u [..., W]; centre and reach [W]. Values have the shape [..., *shape].
+    """
+
+    normal: Normal
+    centre: Tensor
+    reach: Tensor
+    shape: tuple[int, ...]
+
+    @property
+    def mean(self) -> Tensor:
+        """What the middle of the Gaussian becomes, not the average."""
+        return self._value(self.normal.mean)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        return self._value(self.normal.sample(noise))
+
+    def entropy(self, noise: Tensor) -> Tensor:
+        """An estimate from the draw that `noise` gives, in nats [...], ranges counted as [-1, 1].
+
+        H(a) = H(u) + E log |da/du|.
+        """
+        u = self.normal.sample(noise)
+        # log(1 - tanh(u)^2), in the form that does not round to log(0).
+        return self.normal.entropy + (2 * (math.log(2) - u - F.softplus(-2 * u))).sum(-1)
+
+    def loss(self, target: Tensor) -> Tensor:
+        """Negative log-likelihood of values [..., *shape] in nats; at a bound, as just inside."""
+        flat = target.reshape(self.normal.mean.shape).to(self.normal.mean.dtype)
+        inside = ((flat - self.centre) / self.reach).clamp(-1 + 1e-6, 1 - 1e-6)
+        slope = (1 - inside.square()).log() + self.reach.log()
+        return self.normal.loss(inside.atanh()) + slope.sum(-1)
+
+    def _value(self, u: Tensor) -> Tensor:
+        flat = self.centre + self.reach * torch.tanh(u)
+        return flat.unflatten(-1, self.shape) if self.shape else flat.squeeze(-1)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Every number of a vector from K Gaussians of its own (Bishop 1994; Ha & Schmidhuber 2018).
+
+    logits, means, stds: [..., D, K]; the loss is -sum_d log sum_k softmax(logits)_dk N(x_d | dk).
+    """
+
+    logits: Tensor
+    means: Tensor
+    stds: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.logits.softmax(-1) * self.means).sum(-1)
+
+    @property
+    def mode(self) -> Tensor:
+        """The centre of the most likely Gaussian of each number [..., D]."""
+        return self._pick(self.means, self.logits.argmax(-1))
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """noise: [..., D * (K + 1)], for each number K standard Gumbel, then a standard normal."""
+        noise = noise.view(*self.logits.shape[:-1], -1)
+        chosen = (self.logits + noise[..., :-1]).argmax(-1)
+        return self._pick(self.means, chosen) + self._pick(self.stds, chosen) * noise[..., -1]
+
+    def loss(self, target: Tensor) -> Tensor:
+        z = (target.unsqueeze(-1) - self.means) / self.stds
+        each = -0.5 * z.square() - self.stds.log() - 0.5 * math.log(2 * math.pi)
+        return -(self.logits.log_softmax(-1) + each).logsumexp(-1).sum(-1)
+
+    @staticmethod
+    def _pick(values: Tensor, chosen: Tensor) -> Tensor:
+        return values.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
 
 
 @dataclass(frozen=True)
@@ -154,12 +242,15 @@ class Categorical:
 class TwoHot:
     """A scalar as a distribution over bins in symlog space (Hafner et al. 2023, eq. 8-11).
 
-    logits: [..., bins]; the bins lie evenly in [low, high] after symlog.
+    logits: [..., bins]; the bins lie evenly in [low, high] after symlog. geometric: the mean is
+    taken among the bins before they are symexp'd (Hansen et al. 2024): less where the scalar is
+    spread, and unmoved by the bins of astronomical numbers while the head is still undecided.
     """
 
     logits: Tensor
     low: float = -20.0
     high: float = 20.0
+    geometric: bool = False
 
     def _bins(self) -> Tensor:
         steps = self.logits.shape[-1]
@@ -167,27 +258,55 @@ class TwoHot:
 
     @property
     def mean(self) -> Tensor:
-        # The expectation is taken between the symexp'd bins. Adding the positive and the negative
-        # half apart keeps a uniform head at 0 but for rounding (dreamerv3 `outs.py` does the same).
-        weighted = self.logits.softmax(-1) * symexp(self._bins())
-        half = weighted.shape[-1] // 2
-        ends = weighted[..., :half].flip(-1) + weighted[..., -half:]
-        middle = weighted[..., half : weighted.shape[-1] - half].sum(-1)
-        return ends.sum(-1) + middle
+        if self.geometric:
+            return symexp((self.logits.softmax(-1) * self._bins()).sum(-1))
+        # The expectation is taken between the symexp'd bins. They mirror each other, so that what
+        # lies on either side of 0 is set off before it is weighed: a uniform head says exactly 0.
+        assert self.low == -self.high, "bins that mirror each other"
+        probs = self.logits.softmax(-1)
+        half = probs.shape[-1] // 2
+        return (probs[..., -half:] - probs[..., :half].flip(-1)) @ symexp(self._bins()[-half:])
 
     def sample(self, noise: Tensor) -> Tensor:
         return self.mean
 
     def loss(self, target: Tensor) -> Tensor:
         """Cross entropy with weights on the two bins beside the target, whose average it is."""
-        last = self.logits.shape[-1] - 1
-        place = (symlog(target.float()) - self.low) * (last / (self.high - self.low))
-        place = place.clamp(0, last)
-        lower = place.floor().clamp(max=last - 1)
-        index = lower.long().unsqueeze(-1)
-        near = self.logits.gather(-1, torch.cat([index, index + 1], -1))
-        logit = torch.lerp(near[..., 0], near[..., 1], (place - lower).to(near.dtype))
-        return self.logits.logsumexp(-1) - logit
+        return _two_hot_loss(self.logits, symlog(target.float()), self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Support:
+    """A scalar as a distribution over bins in the space of `contract` (MuZero, appendix F).
+
+    logits: [..., bins]; the bins lie evenly in [low, high] there, and the mean is taken there, too.
+    """
+
+    logits: Tensor
+    low: float
+    high: float
+
+    @property
+    def mean(self) -> Tensor:
+        bins = torch.linspace(self.low, self.high, self.logits.shape[-1], device=self.logits.device)
+        return expand(self.logits.softmax(-1) @ bins)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        return self.mean
+
+    def loss(self, target: Tensor) -> Tensor:
+        """Cross entropy with weights on the two bins beside the target, whose average it is."""
+        return _two_hot_loss(self.logits, contract(target.float()), self.low, self.high)
+
+
+def _two_hot_loss(logits: Tensor, target: Tensor, low: float, high: float) -> Tensor:
+    last = logits.shape[-1] - 1
+    place = ((target - low) * (last / (high - low))).clamp(0, last)
+    lower = place.floor().clamp(max=last - 1)
+    index = lower.long().unsqueeze(-1)
+    near = logits.gather(-1, torch.cat([index, index + 1], -1))
+    logit = torch.lerp(near[..., 0], near[..., 1], (place - lower).to(near.dtype))
+    return logits.logsumexp(-1) - logit
 
 
 def gumbel_from_normal(noise: Tensor) -> Tensor:

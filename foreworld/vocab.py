@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 KINDS = ("image", "vector", "discrete", "text")
 FLAGS = ("is_first", "is_last", "is_terminal")
+LEGAL = "legal"  # key of a world whose actions are not always allowed: which are, [A] of 0 and 1
 CONTROL = ("action", "reward", *FLAGS)  # everything in a step that is not an observation
 
 
@@ -41,6 +42,8 @@ class Spec:
     `goal_of="image"` marks what the key `image` should become: policies read it, and models neither
     see nor predict it, and episodes do not keep it. `record=True` marks what is kept to the bit for
     its own sake, such as the state of a simulator: models neither see nor predict it.
+    `turns=True` marks the action of a game for two: players choose it by turns, a row shows what
+    whoever moves next sees, and its reward is that of the player who moved last.
     """
 
     shape: tuple[int, ...]
@@ -54,15 +57,14 @@ class Spec:
     names: tuple[str, ...] | None = None
     goal_of: str | None = None
     record: bool = False
+    turns: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind {self.kind!r}; valid kinds: {', '.join(KINDS)}")
         if (self.kind == "discrete") != (self.classes is not None):
-            raise ValueError(
-                f"kind {self.kind!r} with classes={self.classes}: "
-                "discrete keys, and only they, have them"
-            )
+            given = f"kind {self.kind!r} with classes={self.classes}"
+            raise ValueError(f"{given}: discrete keys, and only they, have them")
         if self.names is not None and len(self.names) != self.width:
             raise ValueError(f"{len(self.names)} names for {self.width} numbers: one each")
         np.dtype(self.dtype)
@@ -73,13 +75,12 @@ class Spec:
         return sum(self.classes) if self.classes else int(np.prod(self.shape, dtype=int))
 
     def to_json(self) -> dict[str, Any]:
-        return {k: v for k, v in asdict(self).items() if v is not None and (k != "record" or v)}
+        seldom = ("record", "turns")
+        return {k: v for k, v in asdict(self).items() if v is not None and (k not in seldom or v)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
-        }
+        fields: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return cls(**fields)
 
 
@@ -150,6 +151,7 @@ class Phase:
     share: float = 1.0
     trains: tuple[str, ...] | None = None  # submodules; None: all; (): none, a learner's phase
     rate: float = 1.0  # factor on the learning rate
+    rates: Mapping[str, float] = field(default_factory=dict)  # and on that of single submodules
     length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's
     keys: tuple[str, ...] | None = None  # read of a step besides action and flags; None: all
     times: int = 1  # as many steps in a batch as the loop's
@@ -174,9 +176,8 @@ class WorldModel(nn.Module, ABC):
     Config: type
     specs: Specs
     config: Any
-    heads: tuple[
-        str, ...
-    ]  # names that `predict` answers to: target keys, "reward", "continue", ...
+    heads: tuple[str, ...]  # that `predict` answers to: target keys, "reward", "continue", ...
+    discount: float = 1.0  # per step, of the rewards that a head "value" foresees
 
     @abstractmethod
     def initial(self, batch_size: int) -> State:
@@ -209,6 +210,12 @@ class WorldModel(nn.Module, ABC):
     def glance(self, state: State) -> State:
         """What `predict` and `features` need of a state: caches stay behind where many are kept."""
         return state
+
+    def temper(self, noise: Tensor, temperature: float) -> Tensor:
+        """Noise for dreams wilder (above 1) or tamer than the world, where a family has such."""
+        if temperature != 1:
+            raise ValueError(f"temperature={temperature}: {type(self).__name__} dreams at 1 only")
+        return noise
 
     def phases(self) -> list[Phase]:
         """The stretches of training, in order."""

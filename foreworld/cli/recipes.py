@@ -6,7 +6,6 @@ The one called usual is taken where none is named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +20,20 @@ USUAL = "usual"
 COLLECTING = ("policy", "prefill", "num_envs", "train_ratio", "until", "planner", "planner_set")
 
 
-def with_recipe(args: Args, explores: bool) -> Args:
-    """The flags with the recipe under them: lists are put before, the rest where none was given.
+def with_recipes(args: Args, explores: bool) -> Args:
+    """The flags with the recipes under them: lists are put before, the rest where none was given.
 
-    explores: whether a world is named, not a store. Raises ValueError for an unknown recipe.
+    Of several recipes the later go before. explores: whether a world is named, not a store.
+    Raises ValueError for an unknown recipe.
     """
     known = catalog.beside(catalog.resolve(catalog.FAMILIES, args.family), "RECIPES")
-    if args.recipe is not None and args.recipe not in known:
-        raise unknown(f"recipe of {args.family}", args.recipe, known)
-    recipe: Mapping[str, Any] = known.get(args.recipe or USUAL, {})
-    left_out = () if explores else COLLECTING
-    chosen = {k: v for k, v in recipe.items() if k not in left_out}
-    return replace(args, **{k: _under(args, k, v) for k, v in chosen.items()})
+    names = args.recipe or ((USUAL,) if USUAL in known else ())
+    for name in reversed(names):
+        if name not in known:
+            raise unknown(f"recipe of {args.family}", name, known)
+        chosen = {k: v for k, v in known[name].items() if explores or k not in COLLECTING}
+        args = replace(args, **{k: _under(args, k, v) for k, v in chosen.items()})
+    return args
 
 
 def _under(args: Args, name: str, value: Any) -> Any:

@@ -43,7 +43,7 @@ class Args:
     data: Data = None  # a store of episodes, or a world: tabletop, or any Gymnasium id
     family: str = "rssm"  # a name from the catalog, or module:Class, or file.py:Class
     preset: tuple[str, ...] = ()  # of the family; several are laid over each other
-    recipe: str | None = None  # of the family: a paper's flags, laid under the ones given here
+    recipe: tuple[str, ...] = ()  # of the family: a paper's flags, laid under the ones given here
     set: tuple[str, ...] = ()  # of the model's config: deter=512 codec.channels=24
     train: tuple[str, ...] = ()  # of the loop's config: optimiser.lr=1e-3 batch_size=32
     steps: int | None = None  # gradient steps, those before a --resume included
@@ -95,7 +95,7 @@ def run(args: Args) -> dict[str, Any]:
 def _begun(args: Args) -> tuple[WorldModel, Learning, World | None]:
     """A new run: checked, built and described on disk."""
     from foreworld.cli.learning import overrides
-    from foreworld.cli.recipes import with_recipe
+    from foreworld.cli.recipes import with_recipes
     from foreworld.config import to_dict
     from foreworld.run import build, describe
 
@@ -103,7 +103,7 @@ def _begun(args: Args) -> tuple[WorldModel, Learning, World | None]:
         raise ValueError(
             f"{args.run} is there already: --resume goes on with it, another --run begins anew"
         )
-    args = with_recipe(args, explores=args.data is None or not Path(args.data).is_dir())
+    args = with_recipes(args, explores=args.data is None or not Path(args.data).is_dir())
     specs, world, store = _source(args)
     learning = _learning(args, None if store else args.policy or usual_policy(_known(world)))
     data = overrides(args.family, args.preset, args.set)

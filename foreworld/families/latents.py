@@ -67,7 +67,9 @@ class CategoricalLatent:
 
     def _probs(self, parameters: Tensor) -> Tensor:
         probs = parameters.unflatten(-1, (self.variables, self.classes)).softmax(-1)
-        return (1 - self.unimix) * probs + self.unimix / self.classes if self.unimix else probs
+        if not self.unimix:
+            return probs
+        return torch.lerp(probs, probs.new_tensor(1 / self.classes), self.unimix)
 
     def _log_probs(self, parameters: Tensor) -> Tensor:
         if self.unimix:
@@ -101,5 +103,6 @@ def _at_quantile(probs: Tensor, noise: Tensor) -> Tensor:
     upto = probs.cumsum(-1)
     # A share of the sum, not of 1: it is rounded. Never 0: nothing lies below the first class.
     quantile = torch.special.ndtr(noise.float()).clamp(min=1e-7).unsqueeze(-1) * upto[..., -1:]
-    before = F.pad(upto[..., :-1], (1, 0))
-    return ((before < quantile) & (quantile <= upto)).to(probs.dtype)
+    below = upto < quantile
+    after = torch.cat([torch.ones_like(below[..., :1]), below[..., :-1]], -1)  # the class before is
+    return (below ^ after).to(probs.dtype)

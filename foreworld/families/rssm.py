@@ -29,6 +29,7 @@ from foreworld.families.codec import (
 )
 from foreworld.families.latents import CategoricalLatent, GaussianLatent
 from foreworld.families.rssm_config import PRESETS as PRESETS
+from foreworld.families.rssm_config import RECIPES as RECIPES
 from foreworld.families.rssm_config import RssmConfig as RssmConfig
 from foreworld.families.scales import Scales
 from foreworld.families.scoring import imagined_windows, score, some_instants
@@ -58,8 +59,9 @@ class Seen(NamedTuple):
     embed: Tensor  # [B, (T,) E]
     look: Tensor  # [B, (T,) P] what each says of the posterior by itself
 
-    def at(self, t: int) -> Seen:
-        return Seen(self.embed[:, t], self.look[:, t])
+    def each(self) -> list[Seen]:
+        """Instant by instant; cut apart at once: the gradient of `x[:, t]` is as large as x."""
+        return [Seen(*pair) for pair in zip(self.embed.unbind(1), self.look.unbind(1), strict=True)]
 
 
 class Rssm(WorldModel):
@@ -101,8 +103,8 @@ class Rssm(WorldModel):
 
     def observe(self, state: RssmState, batch: Batch) -> RssmState:
         seen, context_BTC = self._encode(batch)
-        for t in range(context_BTC.shape[1]):
-            state, _ = self._filter(state, seen.at(t), batch["is_first"][:, t], None)
+        for t, frame in enumerate(seen.each()):
+            state, _ = self._filter(state, frame, batch["is_first"][:, t], None)
             state = state._replace(context=context_BTC[:, t])
             if "action" in batch:
                 state = state._replace(action=batch["action"][:, t])
@@ -177,8 +179,23 @@ class Rssm(WorldModel):
             )
             scores = score(self.predict, futures, truth, self._cheap)
             losses |= {f"overshoot_{h}": (x * alive).mean(1) for h, x in scores.items()}
+        if c.latent_overshoot:
+            losses["overshoot_latent"] = self._latent_overshoot(states, posterior, batch)
         starts = map_state(lambda x: x[:, -c.imagine_last :].flatten(0, 1).detach(), states)
         return Loss(losses, starts)
+
+    def _latent_overshoot(self, states: RssmState, posterior: Tensor, batch: Batch) -> Tensor:
+        """KL [B * starts] of later posteriors, which stand still, from priors far ahead.
+
+        PlaNet's equation 7, from some instants of each window and along the modes in between.
+        """
+        c = self.config
+        truth = {**batch, "posterior": posterior.detach()}
+        futures, truth, alive = imagined_windows(
+            self, states, truth, ["posterior"], c.latent_overshoot, c.overshoot_starts
+        )
+        kl = self.latent.kl(truth["posterior"], self.prior(futures.deter)).clamp(c.free_nats)
+        return c.kl_dynamics * (kl * alive).mean(1)
 
     def _scan(self, batch: Batch) -> tuple[RssmState, Tensor, Tensor]:
         """Posterior states [B, T, ...] with the parameters of posterior and prior [B, T, P]."""
@@ -187,10 +204,10 @@ class Rssm(WorldModel):
         state = self.initial(size)
         noise_BTK = torch.randn(size, length, self.latent.chance, device=self.device)
         deters, stochs, posteriors, befores = [], [], [], []
-        for t in range(length):
+        for t, frame in enumerate(seen.each()):
             is_first = batch["is_first"][:, t]
             befores.append(state.stoch * ~is_first.unsqueeze(-1))
-            state, posterior = self._filter(state, seen.at(t), is_first, noise_BTK[:, t])
+            state, posterior = self._filter(state, frame, is_first, noise_BTK[:, t])
             state = state._replace(action=batch["action"][:, t])
             deters.append(state.deter)
             stochs.append(state.stoch)

@@ -24,6 +24,7 @@ class RssmConfig:
     kl_representation: float = 0.02  # weight of moving the posterior to the prior
     overshoot: int = 4  # steps imagined in training with losses on every cheap head; 0: none
     overshoot_starts: int = 4  # instants of each window from which those steps begin
+    latent_overshoot: int = 0  # steps over which priors are held to posteriors (PlaNet); 0: one
     decode: float = 0.125  # share of a batch's frames whose image is decoded in training
     see: float = (
         0.35  # share of training in which the encoder learns alone, frame by frame; 0: none
@@ -42,6 +43,11 @@ class RssmConfig:
                 "residual=true with latent=categorical: classes have no difference; "
                 "set residual=false"
             )
+        if self.residual and self.latent_overshoot:
+            raise ValueError(
+                "latent_overshoot compares priors that do not lean on the latent before: "
+                "set residual=false"
+            )
 
 
 # What the papers do not have: a phase of single frames, residual priors, keypoints, overshooting.
@@ -52,8 +58,8 @@ _PAPER = {
     "decode": 1.0,
     "kl_dynamics": 1.0,
 }
-_PLANET = _PAPER | {"deter": 200, "hidden": 200, "stoch": 30, "min_std": 0.1, "free_nats": 3.0,
-                    "kl_representation": 1.0, "codec": {"keypoints": 0}}  # fmt: skip
+_GAUSSIAN = _PAPER | {"deter": 200, "hidden": 200, "stoch": 30, "min_std": 0.1, "free_nats": 3.0,
+                      "kl_representation": 1.0, "codec": {"keypoints": 0}}  # fmt: skip
 _CATEGORICAL = _PAPER | {"latent": "categorical", "stoch": 32, "classes": 32}
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -61,14 +67,23 @@ PRESETS: dict[str, dict[str, Any]] = {
     "simple": {"see": 0.15, "freeze": False, "kl_dynamics": 1.0, "deter": 128, "hidden": 128,
                "stoch": 32, "overshoot": 6, "overshoot_starts": 2,
                "codec": {"channels": 16, "keypoints": 16, "embed": 128, "hidden": 128}},
-    "planet": _PLANET,
-    "dreamer_v1": _PLANET,
+    "planet": _GAUSSIAN | {"latent_overshoot": 5},
+    "dreamer_v1": _GAUSSIAN,
     "dreamer_v2": _CATEGORICAL
     | {"deter": 600, "hidden": 600, "free_nats": 0.0, "unimix": 0.0, "kl_dynamics": 0.8,
        "kl_representation": 0.2, "codec": {"keypoints": 0}},
     "dreamer_v3": _CATEGORICAL
     | {"deter": 1024, "blocks": 8, "kl_representation": 0.1,
        "codec": {"keypoints": 0, "reward": "two_hot"}},
+    # Sizes, laid over one of the papers: one dial for everything that has a width.
+    "nano": {"deter": 128, "blocks": 1, "hidden": 128, "stoch": 16, "classes": 16,
+             "codec": {"channels": 16, "embed": 128, "hidden": 128, "layers": 1}},
+    "small": {"deter": 256, "blocks": 1, "hidden": 256, "stoch": 32, "classes": 16,
+              "codec": {"channels": 24, "embed": 256, "hidden": 256, "layers": 1}},
+    "base": {"deter": 1024, "blocks": 8, "hidden": 512, "stoch": 32, "classes": 32,
+             "codec": {"channels": 32, "embed": 512, "hidden": 512, "layers": 2}},
+    "large": {"deter": 4096, "blocks": 8, "hidden": 1024, "stoch": 32, "classes": 64,
+              "codec": {"channels": 64, "embed": 1024, "hidden": 1024, "layers": 3}},
     # For acting: small and quick, everything learned at once, so that a policy can learn beside it.
     "control": {"see": 0.0, "freeze": False, "overshoot": 0, "decode": 0.5, "kl_dynamics": 1.0,
                 "kl_representation": 0.1, "deter": 128, "stoch": 16, "hidden": 128,
@@ -83,6 +98,51 @@ PRESETS: dict[str, dict[str, Any]] = {
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
 }  # fmt: skip
 
+# How each paper trains and acts, in numbers of our loop: `train_ratio` is steps replayed for each
+# one collected, so that 100 updates of 50 x 50 after every episode of 250 decisions are 1000.
+# Common to all here, unlike in V1 and V2: two-hot critics and returns in units of their spread.
+RECIPES: dict[str, dict[str, Any]] = {
+    "planet": {  # Hafner et al. 2019, appendix A
+        "preset": ("planet",), "planner": "cem", "replan_every": 1,
+        "planner_set": ("horizon=12", "num_candidates=1000", "num_elites=100", "iterations=10"),
+        "train": ("batch_size=50", "length=50", "optimiser.lr=1e-3", "optimiser.eps=1e-4",
+                  "optimiser.clip=1000", "optimiser.final=1"),
+        "num_envs": 1, "prefill": 1250, "train_ratio": 1000.0,
+    },
+    "dreamer_v1": {  # Hafner et al. 2020, appendix A: gradients through the dynamics
+        "preset": ("dreamer_v1",), "learner": "actor_critic",
+        "learner_set": ("gradient=dynamics", "discount=0.99", "entropy=0", "lr=8e-5",
+                        "slow_weight=0", "networks.unimix=0", "networks.layers=3",
+                        "networks.hidden=300"),
+        "train": ("batch_size=50", "length=50", "optimiser.lr=6e-4", "optimiser.final=1"),
+        "num_envs": 1, "prefill": 2500, "train_ratio": 500.0,
+    },
+    "dreamer_v2": {  # Hafner et al. 2021, appendix D: REINFORCE for classes, dynamics otherwise
+        "preset": ("dreamer_v2",), "learner": "actor_critic",
+        "learner_set": ("gradient=auto", "discount=0.995", "entropy=1e-3", "lr=8e-5",
+                        "networks.unimix=0", "networks.layers=4", "networks.hidden=400"),
+        "train": ("batch_size=50", "length=50", "optimiser.lr=2e-4", "optimiser.eps=1e-5",
+                  "optimiser.final=1"),
+        "num_envs": 1, "prefill": 2500, "train_ratio": 156.0,
+    },
+    "dreamer_v3": {  # Hafner et al. 2023, table 4: one set of numbers for everything
+        "preset": ("dreamer_v3",), "learner": "actor_critic",
+        "learner_set": ("gradient=reinforce", "discount=0.997", "entropy=3e-4", "lr=1e-4",
+                        "networks.layers=3", "networks.hidden=512", "networks.bins=255"),
+        "train": ("batch_size=16", "length=64", "optimiser.lr=1e-4", "optimiser.clip=1000",
+                  "optimiser.final=1"),
+        "num_envs": 1, "prefill": 1024, "train_ratio": 512.0,
+    },
+    # Sizes, laid over a recipe; small networks bear larger steps.
+    "nano": {"preset": ("nano",), "learner_set": ("networks.layers=2", "networks.hidden=128",
+                                                  "networks.bins=127", "lr=1e-3"),
+             "train": ("optimiser.lr=1e-3",)},
+    "small": {"preset": ("small",), "learner_set": ("networks.layers=2", "networks.hidden=256",
+                                                    "lr=4e-4"), "train": ("optimiser.lr=4e-4",)},
+    "base": {"preset": ("base",)},
+    "large": {"preset": ("large",), "learner_set": ("networks.layers=3", "networks.hidden=1024"),
+              "train": ("optimiser.lr=4e-5",)},
+}  # fmt: skip
 PAPERS = {
     "planet": "Hafner et al. 2019 (PlaNet), arXiv 1811.04551",
     "dreamer_v1": "Hafner et al. 2020, arXiv 1912.01603",

@@ -230,8 +230,8 @@ class Slots(WorldModel):
         seen_BTNZ, context_BTC = self._read(batch)
         state = self.initial(len(seen_BTNZ))
         states, means, stds = [], [], []
-        for t in range(seen_BTNZ.shape[1]):
-            state, prior = self._filter(state, seen_BTNZ[:, t], batch["is_first"][:, t])
+        for t, seen_BNZ in enumerate(seen_BTNZ.unbind(1)):  # not x[:, t]: see rssm's Seen.each
+            state, prior = self._filter(state, seen_BNZ, batch["is_first"][:, t])
             state = state._replace(action=batch["action"][:, t], context=context_BTC[:, t])
             states.append(state)
             means.append(prior.mean)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from foreworld.checkpoint import Checkpoint
 from foreworld.errors import unknown
+from foreworld.nn.following import Spread, follow
 from foreworld.outputs import TwoHot
 from foreworld.planners import Ensemble, EnsembleConfig
 from foreworld.policies.actor_critic import (
@@ -28,7 +29,7 @@ from foreworld.policies.actor_critic import (
 )
 from foreworld.resume import flatten_optimizer, restore_optimizer
 from foreworld.training.optimiser import OptimiserConfig, apply_gradients, make_optimiser
-from foreworld.vocab import Batch, State, WorldModel, map_state, predict_all, stack_states
+from foreworld.vocab import Batch, State, WorldModel
 
 
 @dataclass(frozen=True)
@@ -134,28 +135,31 @@ class ActorCriticLearner:
         seed = int(torch.randint(2**31, ()))
         noise_NHK = self.model.noise(rows, horizon, seed)
         noise_HNA = torch.randn(horizon, rows, width, device=noise_NHK.device)
-        state, states, codes, said_of_codes = starts, [self.model.glance(starts)], [], []
+        heads = ["reward", *(h for h in ("continue",) if h in self.model.heads)]
+        state, features, codes, said_of_codes = starts, [], [], []
+        said: dict[str, list[Tensor]] = {head: [] for head in heads}
+        # Instant by instant: a thousand states at a time stay in the processor's cache.
         with torch.set_grad_enabled(self.through):
-            for h in range(horizon):
+            for h in range(horizon + 1):
+                features.append(self.model.features(state))
+                for head, prediction in self.model.predict(state, heads).items():
+                    said[head].append(prediction.mean)
+                if h == horizon:
+                    break
                 with torch.enable_grad():  # now, so that the actor need not look again afterwards
-                    choice = actor(self.model.features(state).detach())
+                    choice = actor(features[-1].detach())
                 codes.append(choice.sample(noise_HNA[h]))
                 with torch.enable_grad():
                     entropy = actor.entropy(choice, codes[-1])
                     said_of_codes.append((choice.loss(codes[-1]), entropy))
                 state = self.model.imagine(state, actor.action(codes[-1]), noise_NHK[:, h])
-                states.append(self.model.glance(state))
-            stacked = stack_states(states, 0)
-            flat = map_state(lambda x: x.flatten(0, 1), stacked)
-            features = self.model.features(flat).unflatten(0, (horizon + 1, rows))
-            heads = ["reward", *(h for h in ("continue",) if h in self.model.heads)]
-            said = predict_all(self.model, stacked, heads)
-            drawn = torch.stack(codes)
-            reward = self._reward(said["reward"][1:], features[:-1], drawn)
-        going_on = said.get("continue", torch.ones_like(said["reward"]))
+            told = {head: torch.stack(means) for head, means in said.items()}
+            stacked, drawn = torch.stack(features), torch.stack(codes)
+            reward = self._reward(told["reward"][1:], stacked[:-1], drawn)
+        going_on = told.get("continue", torch.ones_like(told["reward"]))
         surprise, entropy = (torch.stack(x) for x in zip(*said_of_codes, strict=True))
         going_on = self.config.discount * going_on
-        return Dream(features, drawn, surprise, entropy, reward, going_on)
+        return Dream(stacked, drawn, surprise, entropy, reward, going_on)
 
     def _reward(self, predicted: Tensor, features: Tensor, codes: Tensor) -> Tensor:
         """What the model promises, and what it does not know (Sekar et al. 2020)."""
@@ -211,32 +215,6 @@ class ActorCriticLearner:
         return nn.ModuleDict(parts | ({"ensemble": self.ensemble} if self.ensemble else {}))
 
 
-class Spread(nn.Module):
-    """How far imagined returns lie apart: 5th to 95th percentile, followed slowly.
-
-    Never below 1, so that small returns are not blown up (Hafner et al. 2023, eq. 12).
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-        self.register_buffer("range", torch.zeros(2))
-        self.register_buffer("count", torch.zeros(()))
-
-    def update(self, returns: Tensor) -> Tensor:
-        """Move towards these returns; the width then."""
-        ends = torch.quantile(returns, torch.tensor([0.05, 0.95], device=returns.device))
-        count, now = self.get_buffer("count"), self.get_buffer("range")
-        count += 1
-        now += (1 / count).clamp(min=self.rate) * (ends - now)
-        return self.width
-
-    @property
-    def width(self) -> Tensor:
-        low, high = self.get_buffer("range")
-        return (high - low).clamp(min=1.0)
-
-
 def lambda_returns(reward: Tensor, going_on: Tensor, value: Tensor, trace: float) -> Tensor:
     """Returns [H, N] of instants 0 … H - 1 (Sutton & Barto, eq. 12.18; Hafner et al. 2023, eq. 7).
 
@@ -258,10 +236,3 @@ def weights(going_on: Tensor) -> Tensor:
     The start counts by its own P(continue): nothing is to be learned about acting after the end.
     """
     return going_on.cumprod(0)
-
-
-@torch.no_grad()
-def follow(slow: nn.Module, fast: nn.Module, rate: float) -> None:
-    """Move the weights of `slow` a little towards those of `fast`."""
-    for behind, ahead in zip(slow.parameters(), fast.parameters(), strict=True):
-        behind.lerp_(ahead, rate)

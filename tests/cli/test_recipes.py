@@ -60,6 +60,15 @@ def test_one_is_named(recipes, tmp_path, capsys):
     assert training["planner"] == "icem" and training["train_ratio"] == 9.0
 
 
+def test_several_lie_over_each_other(recipes, tmp_path):
+    recipes |= {"paper": RECIPE, "tiny": {"set": ("deter=8",), "train_ratio": 3.0}}
+    assert train(tmp_path / "run", "--recipe", "paper", "tiny", "--set", "stoch=3") == 0
+    document = read_document(tmp_path / "run")
+    config = document["config"]
+    assert (config["deter"], config["stoch"], config["hidden"]) == (8, 3, 16)
+    assert document["training"]["train_ratio"] == 3.0
+
+
 def test_a_store_is_learned_from_as_it_is(recipes, tmp_path):
     store = tmp_path / "episodes"
     words = ["collect", "CartPole-v1", "--steps", "60", "--num-envs", "2", "--out", str(store)]

@@ -61,6 +61,19 @@ def test_choices_go_together(latent, blocks, overshoot):
     assert all(loss.isfinite().all() for loss in losses.values())
 
 
+def test_priors_far_ahead_are_held_to_posteriors_that_stand_still():
+    model = built(**TINY, residual=False, latent_overshoot=3, free_nats=0.0)
+    model.loss(batch(length=8)).losses["overshoot_latent"].sum().backward()
+    moved = {n.split(".")[0] for n, p in model.named_parameters() if p.grad is not None}
+    assert {"prior", "cell", "inward"} <= moved
+    # Through the first state only: its posterior starts the dream, later ones are targets.
+    single = built(**TINY, residual=False, latent_overshoot=3, free_nats=1e9)
+    single.loss(batch(length=8)).losses["overshoot_latent"].sum().backward()
+    assert not any(p.grad is not None and p.grad.any() for p in single.parameters())
+    with pytest.raises(ValueError, match="set residual=false"):
+        built(**TINY, latent_overshoot=3)
+
+
 def test_classes_have_no_residual():
     with pytest.raises(ValueError, match="set residual=false"):
         built(**TINY, latent="categorical", residual=True)

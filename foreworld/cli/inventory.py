@@ -74,7 +74,7 @@ def size(family: str, preset: str) -> Size:
     data = overrides(family, [] if preset == PLAIN else [preset], [])
     weights, phases = {}, {}
     for name, seen in SEEN.items():
-        built = (_built(family, seen, kind, data) for kind in ACTIONS)  # noqa: B023
+        built = (_built(family, seen, kind, data) for kind in ACTIONS)
         for model in (model for model in built if model is not None):
             weights[name] = sum(p.numel() for p in model.parameters())
             phases = {phase.name: phase.share for phase in model.phases()}
@@ -115,7 +115,7 @@ def _plan(model: WorldModel, planner: str) -> Any:
 def _objection(attempt: Callable[[], Any]) -> str | None:
     try:
         attempt()
-    except ValueError as error:
+    except (ValueError, ImportError) as error:
         return str(error)
     return None
 

@@ -39,6 +39,7 @@ from foreworld.families.latents import CategoricalLatent
 from foreworld.families.scales import Scales
 from foreworld.families.scoring import score, some_instants
 from foreworld.families.tssm_config import PRESETS as PRESETS
+from foreworld.families.tssm_config import RECIPES as RECIPES
 from foreworld.families.tssm_config import TssmConfig as TssmConfig
 from foreworld.families.windows import counted
 from foreworld.nn.mlp import mlp

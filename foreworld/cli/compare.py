@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from foreworld.cli.world import WorldArgs, make_world, usual_policy
 if TYPE_CHECKING:
     from foreworld.run import World
 
+USUAL = 20_000  # steps collected for all
 EXAM = 500_000  # added to the seeds of episodes on which explorers are examined
 PARTS = ("training", "acting", "dreaming")
 LATER = ("run", "models", "threads")  # may differ when a comparison is gone on with
@@ -46,7 +47,7 @@ class Args:
     train: tuple[str, ...] = ()  # of every loop's config: batch_size=32
     learner: str | None = None  # of all: a policy learned in imagination
     learner_set: tuple[str, ...] = ()  # of the learner's config: horizon=15
-    prefill: int = 20_000  # steps that are collected, for all or for the examination
+    prefill: int | None = None  # steps collected first: 20,000; --online: as the recipe says
     policy: str | None = None  # who collects them
     num_envs: int = 8  # parallel worlds
     episodes: int = 20  # held-out starts in which each acts
@@ -154,7 +155,8 @@ def _fill(args: Args, world: World, path: Path, seed: int) -> None:
 
     policy = args.policy or usual_policy(world)
     with open_store(path, look(world, policy), world) as store:
-        fill(store, world, policy, args.prefill, args.num_envs, args.seed + seed)
+        steps = args.prefill or USUAL
+        fill(store, world, policy, steps, args.num_envs, args.seed + seed)
 
 
 def _trained(args: Args, entry: Entry, data: str) -> dict[str, Any]:
@@ -166,8 +168,10 @@ def _trained(args: Args, entry: Entry, data: str) -> dict[str, Any]:
         run=path, data=data, family=entry.family, preset=entry.presets, recipe=args.recipe,
         train=args.train, steps=args.steps, budget=args.budget, threads=args.threads,
         learner=args.learner, learner_set=args.learner_set, num_envs=args.num_envs,
-        seed=args.seed, seen=args.seen,
+        seed=args.seed, seen=args.seen, policy=args.policy,
     )  # fmt: skip
+    if args.prefill is not None:
+        how = replace(how, prefill=args.prefill)
     resumed = (path / "run.json").exists()
     if resumed:
         how = train.Args(

@@ -106,7 +106,9 @@ def _figure(document: Document) -> go.Figure:
                          annotation={"text": name, "font": {"size": 11, "color": INK}})  # fmt: skip
     figure.add_hline(0.5, line={"color": INK, "width": 1, "dash": "dash"}, row=1, col=2)  # type: ignore[arg-type]
     figure.update_annotations(font={"size": 13, "color": INK})
-    figure.update_xaxes(title="steps after the last one seen", row=1, col=2)
+    title = {"text": "steps after the last one seen", "font": {"size": 13}}
+    figure.update_xaxes(title=title, row=1, col=2)
+    figure.update_xaxes(range=[-0.6, len(document["models"]) - 0.4], row=1, col=1)
     figure.update_yaxes(range=[-0.02, 1.02], row=1, col=2)
     figure.update_layout(height=400, hovermode="closest", legend={"y": -0.2, "yanchor": "top"})
     figure.update_layout(margin={"t": 36})

@@ -15,53 +15,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def symlog(x: Tensor) -> Tensor:
-    """sign(x) ln(1 + |x|): compresses both tails (Hafner et al. 2023, eq. 9)."""
-    return torch.sign(x) * torch.log1p(x.abs())
-
-
-def symexp(x: Tensor) -> Tensor:
-    """Inverse of `symlog`."""
-    return torch.sign(x) * torch.expm1(x.abs())
-
-
-def contract(x: Tensor, slope: float = 1e-3) -> Tensor:
-    """h(x) = sign(x) (sqrt(|x| + 1) - 1) + slope x (Pohlen et al. 2018; MuZero, appendix F)."""
-    return torch.sign(x) * ((x.abs() + 1).sqrt() - 1) + slope * x
-
-
-def expand(y: Tensor, slope: float = 1e-3) -> Tensor:
-    """Inverse of `contract`."""
-    root = (1 + 4 * slope * (y.abs() + 1 + slope)).sqrt()
-    return torch.sign(y) * (((root - 1) / (2 * slope)).square() - 1)
-
-
 def _sum_event(x: Tensor, event_dims: int) -> Tensor:
     return x.flatten(-event_dims).sum(-1) if event_dims else x
 
 
 @dataclass(frozen=True)
 class Mse:
-    """A point estimate scored by squared error, optionally in symlog space.
-
-    value: [..., *event]; `scale` divides the error (a unit of one standard deviation of the data).
-    """
+    """A point estimate [..., *event], scored by squared error."""
 
     value: Tensor
     event_dims: int
-    symlog: bool = False
     weight: float = 1.0
 
     @property
     def mean(self) -> Tensor:
-        return symexp(self.value) if self.symlog else self.value
+        return self.value
 
     def sample(self, noise: Tensor) -> Tensor:
         return self.mean
 
     def loss(self, target: Tensor) -> Tensor:
-        target = target.to(self.value.dtype)
-        error = self.value - (symlog(target) if self.symlog else target)
+        error = self.value - target.to(self.value.dtype)
         return self.weight * _sum_event(error.square(), self.event_dims)
 
 
@@ -236,77 +210,6 @@ class Categorical:
         for part, value in zip(self._parts(), targets.unbind(-1), strict=True):
             total = total - part.log_softmax(-1).gather(-1, value.long().unsqueeze(-1)).squeeze(-1)
         return total
-
-
-@dataclass(frozen=True)
-class TwoHot:
-    """A scalar as a distribution over bins in symlog space (Hafner et al. 2023, eq. 8-11).
-
-    logits: [..., bins]; the bins lie evenly in [low, high] after symlog. geometric: the mean is
-    taken among the bins before they are symexp'd (Hansen et al. 2024): less where the scalar is
-    spread, and unmoved by the bins of astronomical numbers while the head is still undecided.
-    """
-
-    logits: Tensor
-    low: float = -20.0
-    high: float = 20.0
-    geometric: bool = False
-
-    def _bins(self) -> Tensor:
-        steps = self.logits.shape[-1]
-        return torch.linspace(self.low, self.high, steps, device=self.logits.device)
-
-    @property
-    def mean(self) -> Tensor:
-        if self.geometric:
-            return symexp((self.logits.softmax(-1) * self._bins()).sum(-1))
-        # The expectation is taken between the symexp'd bins. They mirror each other, so that what
-        # lies on either side of 0 is set off before it is weighed: a uniform head says exactly 0.
-        assert self.low == -self.high, "bins that mirror each other"
-        probs = self.logits.softmax(-1)
-        half = probs.shape[-1] // 2
-        return (probs[..., -half:] - probs[..., :half].flip(-1)) @ symexp(self._bins()[-half:])
-
-    def sample(self, noise: Tensor) -> Tensor:
-        return self.mean
-
-    def loss(self, target: Tensor) -> Tensor:
-        """Cross entropy with weights on the two bins beside the target, whose average it is."""
-        return _two_hot_loss(self.logits, symlog(target.float()), self.low, self.high)
-
-
-@dataclass(frozen=True)
-class Support:
-    """A scalar as a distribution over bins in the space of `contract` (MuZero, appendix F).
-
-    logits: [..., bins]; the bins lie evenly in [low, high] there, and the mean is taken there, too.
-    """
-
-    logits: Tensor
-    low: float
-    high: float
-
-    @property
-    def mean(self) -> Tensor:
-        bins = torch.linspace(self.low, self.high, self.logits.shape[-1], device=self.logits.device)
-        return expand(self.logits.softmax(-1) @ bins)
-
-    def sample(self, noise: Tensor) -> Tensor:
-        return self.mean
-
-    def loss(self, target: Tensor) -> Tensor:
-        """Cross entropy with weights on the two bins beside the target, whose average it is."""
-        return _two_hot_loss(self.logits, contract(target.float()), self.low, self.high)
-
-
-def _two_hot_loss(logits: Tensor, target: Tensor, low: float, high: float) -> Tensor:
-    last = logits.shape[-1] - 1
-    place = ((target - low) * (last / (high - low))).clamp(0, last)
-    lower = place.floor().clamp(max=last - 1)
-    index = lower.long().unsqueeze(-1)
-    near = logits.gather(-1, torch.cat([index, index + 1], -1))
-    logit = torch.lerp(near[..., 0], near[..., 1], (place - lower).to(near.dtype))
-    return logits.logsumexp(-1) - logit
 
 
 def gumbel_from_normal(noise: Tensor) -> Tensor:

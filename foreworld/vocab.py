@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
@@ -39,9 +39,8 @@ class Spec:
     `classes` gives the number of values of each component (shape [] for one). text: UTF-8 bytes,
     zero padded. `observed=False` marks a training target that the model may predict and never sees.
     `names`: what each number of a vector is, row-major; "cup.x" is number x of the thing cup.
-    `goal_of="image"` marks what the key `image` should become: policies read it, and models neither
-    see nor predict it, and episodes do not keep it. `record=True` marks what is kept to the bit for
-    its own sake, such as the state of a simulator: models neither see nor predict it.
+    `goal_of="image"` marks what the key `image` should become: for policies only, and not stored.
+    `record=True` marks what is stored for its own sake (a simulator's state), and not for models.
     `turns=True` marks the action of a game for two: players choose it by turns, a row shows what
     whoever moves next sees, and its reward is that of the player who moved last.
     """
@@ -75,13 +74,13 @@ class Spec:
         return sum(self.classes) if self.classes else int(np.prod(self.shape, dtype=int))
 
     def to_json(self) -> dict[str, Any]:
-        seldom = ("record", "turns")
-        return {k: v for k, v in asdict(self).items() if v is not None and (k not in seldom or v)}
+        values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
+        return {name: value for name, value, default in values if value != default}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        fields: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return cls(**fields)
+        given: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**given)
 
 
 Specs = Mapping[str, Spec]  # observation keys and targets, plus "action"
@@ -131,7 +130,7 @@ class Prediction(Protocol):
     def mean(self) -> Tensor: ...
     def sample(self, noise: Tensor) -> Tensor: ...
     def loss(self, target: Tensor) -> Tensor:
-        """One loss per batch element: event dimensions summed, batch dimensions kept."""
+        """Event dimensions summed, batch dimensions kept."""
         ...
 
 
@@ -151,11 +150,11 @@ class Phase:
     share: float = 1.0
     trains: tuple[str, ...] | None = None  # submodules; None: all; (): none, a learner's phase
     rate: float = 1.0  # factor on the learning rate
-    rates: Mapping[str, float] = field(default_factory=dict)  # and on that of single submodules
     length: int | None = None  # steps in a window (as many steps in a batch); None: the loop's
     keys: tuple[str, ...] | None = None  # read of a step besides action and flags; None: all
     times: int = 1  # as many steps in a batch as the loop's
     watched: bool = True  # whether `diagnose` has anything to say yet
+    rates: Mapping[str, float] = field(default_factory=dict)  # factors on that of submodules
 
 
 class Diagnosis(NamedTuple):
@@ -243,11 +242,9 @@ class Plan(NamedTuple):
 
 
 class Objective(Protocol):
-    """Scores imagined futures, higher is better."""
+    """Scores [M] of imagined futures, higher is better: states [M, H, ...] *after* each action."""
 
-    def __call__(self, model: WorldModel, states: State, actions: Tensor) -> Tensor:
-        """states [M, H, ...], the instants *after* each action; actions [M, H, ...] -> [M]."""
-        ...
+    def __call__(self, model: WorldModel, states: State, actions: Tensor) -> Tensor: ...
 
 
 class Planner(Protocol):
@@ -265,12 +262,10 @@ class Planner(Protocol):
 
 
 class Policy(Protocol):
-    """Chooses actions for N parallel worlds."""
+    """Chooses for N worlds: arrays [N, ...] with `is_first` -> a new carry, actions [N, ...]."""
 
     def init(self, num_envs: int) -> Any: ...
-    def act(self, carry: Any, step: Step) -> tuple[Any, np.ndarray]:
-        """step: arrays [N, ...] with `is_first`; returns the new carry and actions [N, ...]."""
-        ...
+    def act(self, carry: Any, step: Step) -> tuple[Any, np.ndarray]: ...
 
 
 def map_state(fn: Callable[..., Tensor], *states: S) -> S:
@@ -308,6 +303,5 @@ def predict_all(
     model: WorldModel, states: State, heads: Sequence[str] | None = None
 ) -> dict[str, Tensor]:
     """Predicted means of states with leaves [B, H, ...] as tensors [B, H, ...]."""
-    lead = states[0].shape[:2]
-    flat = map_state(lambda x: x.flatten(0, 1), states)
-    return {k: p.mean.unflatten(0, lead) for k, p in model.predict(flat, heads).items()}
+    said = model.predict(map_state(lambda x: x.flatten(0, 1), states), heads)
+    return {k: p.mean.unflatten(0, states[0].shape[:2]) for k, p in said.items()}

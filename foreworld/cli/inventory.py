@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import foreworld
 from foreworld import catalog
 from foreworld.cli.learning import overrides
 from foreworld.config import from_dict
@@ -26,7 +25,7 @@ from foreworld.run import make_learner, make_planner
 from foreworld.vocab import Spec, Specs, WorldModel
 
 PLAIN = "(none)"  # the family without a preset
-MEASURED = Path(foreworld.__file__).parents[1] / "benchmarks" / "results"  # of a checkout
+MEASURED = Path(__file__).parents[2] / "benchmarks" / "results"  # of a checkout
 ACTIONS = {
     "continuous": Spec((2,), "float32", "vector", low=-1.0, high=1.0),
     "discrete": Spec((), "int64", "discrete", classes=(5,)),

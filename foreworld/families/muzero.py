@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from foreworld.binned import Support, contract
 from foreworld.families.codec import (
     DiscreteHead,
     VectorHead,
@@ -37,7 +38,7 @@ from foreworld.families.muzero_config import MuzeroConfig as MuzeroConfig
 from foreworld.families.muzero_nets import BoardNets, VectorNets
 from foreworld.families.scales import Scales
 from foreworld.nn.mlp import mlp, scale_output
-from foreworld.outputs import Categorical, Support, contract
+from foreworld.outputs import Categorical
 from foreworld.vocab import LEGAL, Batch, Loss, Prediction, Specs, WorldModel, map_state
 
 HEADS = ("reward", "value", "policy")

@@ -27,6 +27,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from foreworld.binned import TwoHot
 from foreworld.families.codec import action_vector, check_heads, zero_action
 from foreworld.families.scales import Scales
 from foreworld.families.tdmpc_config import PRESETS as PRESETS
@@ -37,7 +38,7 @@ from foreworld.families.tdmpc_prior import Prior
 from foreworld.nn.ensemble import EnsembleMlp
 from foreworld.nn.following import Spread, follow
 from foreworld.nn.mlp import Mish, mlp, scale_output
-from foreworld.outputs import Bernoulli, Mse, TwoHot
+from foreworld.outputs import Bernoulli, Mse
 from foreworld.vocab import Batch, Loss, Phase, Prediction, Specs, WorldModel
 
 

@@ -20,8 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from foreworld.binned import TwoHot
 from foreworld.nn.mlp import mlp, scale_output
-from foreworld.outputs import Categorical, Normal, TwoHot
+from foreworld.outputs import Categorical, Normal
 from foreworld.policies.planned import step_batch
 from foreworld.vocab import Spec, State, Step, WorldModel
 

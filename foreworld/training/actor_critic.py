@@ -17,10 +17,10 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from foreworld.binned import TwoHot
 from foreworld.checkpoint import Checkpoint
 from foreworld.errors import unknown
 from foreworld.nn.following import Spread, follow
-from foreworld.outputs import TwoHot
 from foreworld.planners import Ensemble, EnsembleConfig
 from foreworld.policies.actor_critic import (
     ActorCritic,

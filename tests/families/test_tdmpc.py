@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from foreworld.binned import symlog
 from foreworld.config import from_dict
 from foreworld.families.tdmpc import PRESETS, Tdmpc, TdmpcConfig, TdmpcState
 from foreworld.nn.mlp import SimNorm
-from foreworld.outputs import symlog
 from foreworld.vocab import Spec
 
 SPECS = {

@@ -206,6 +206,10 @@ class WorldModel(nn.Module, ABC):
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         """What `horizon` calls of `imagine` consume, [B, H, K]; same seed, same noise."""
 
+    def glance(self, state: State) -> State:
+        """What `predict` and `features` need of a state: caches stay behind where many are kept."""
+        return state
+
     def temper(self, noise: Tensor, temperature: float) -> Tensor:
         """Noise for dreams wilder (above 1) or tamer than the world, where a family has such."""
         if temperature != 1:
@@ -284,11 +288,14 @@ def stack_states(states: Sequence[S], dim: int = 1) -> S:
 
 
 def rollout(model: WorldModel, state: State, actions: Tensor, noise: Tensor | None = None) -> State:
-    """Imagine H steps: actions [B, H, ...], noise [B, H, K] or None -> states [B, H, ...]."""
+    """Imagine H steps: actions [B, H, ...], noise [B, H, K] or None -> states [B, H, ...].
+
+    They are to be read, and hold no caches: who wants to go on from one keeps what `imagine` gave.
+    """
     states = []
     for h in range(actions.shape[1]):
         state = model.imagine(state, actions[:, h], None if noise is None else noise[:, h])
-        states.append(state)
+        states.append(model.glance(state))
     return stack_states(states)
 
 

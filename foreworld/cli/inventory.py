@@ -73,10 +73,11 @@ def size(family: str, preset: str) -> Size:
     data = overrides(family, [] if preset == PLAIN else [preset], [])
     weights, phases = {}, {}
     for name, seen in SEEN.items():
-        model = next((m for kind in ACTIONS if (m := _built(family, seen, kind, data))), None)
-        if model is not None:
+        built = (_built(family, seen, kind, data) for kind in ACTIONS)
+        for model in (model for model in built if model is not None):
             weights[name] = sum(p.numel() for p in model.parameters())
             phases = {phase.name: phase.share for phase in model.phases()}
+            break
     return Size(weights, phases)
 
 
@@ -113,7 +114,7 @@ def _plan(model: WorldModel, planner: str) -> Any:
 def _objection(attempt: Callable[[], Any]) -> str | None:
     try:
         attempt()
-    except ValueError as error:
+    except (ValueError, ImportError) as error:
         return str(error)
     return None
 

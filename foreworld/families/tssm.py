@@ -39,6 +39,7 @@ from foreworld.families.latents import CategoricalLatent
 from foreworld.families.scales import Scales
 from foreworld.families.scoring import score, some_instants
 from foreworld.families.tssm_config import PRESETS as PRESETS
+from foreworld.families.tssm_config import RECIPES as RECIPES
 from foreworld.families.tssm_config import TssmConfig as TssmConfig
 from foreworld.families.windows import counted
 from foreworld.nn.mlp import mlp
@@ -59,7 +60,7 @@ OUTCOMES = ("reward", "continue")
 class TssmState(NamedTuple):
     hidden: Tensor  # [B, width] what the transformer made of the tokens before
     stoch: Tensor  # [B, stoch * classes]
-    ring: Ring | None  # keys and values of those tokens; None in states that are only read
+    ring: Ring | None  # keys and values of those tokens; None in states that are only to be read
     context: Tensor  # [B, C] what was instructed
     action: Tensor  # [B, ...] the action chosen here, zeros until then
 
@@ -116,7 +117,11 @@ class Tssm(WorldModel):
         return map_state(lambda x: x[:, -1], self._states(self._scan(state, batch, None), 1))
 
     def imagine(self, state: TssmState, action: Tensor, noise: Tensor | None = None) -> TssmState:
-        assert state.ring is not None, "a state that is only to be read"
+        if state.ring is None:
+            raise ValueError(
+                "this state is only to be read, as those of `rollout` are: go on from what "
+                "`observe` or `imagine` gave"
+            )
         token = self._token(state.stoch, action)
         hidden, ring = self.transformer.step(token, state.ring)
         stoch = self.latent.draw(self.prior(hidden), noise)
@@ -137,6 +142,9 @@ class Tssm(WorldModel):
 
     def features(self, state: TssmState) -> Tensor:
         return torch.cat([state.hidden, state.stoch], -1)
+
+    def glance(self, state: TssmState) -> TssmState:
+        return state._replace(ring=None)
 
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)

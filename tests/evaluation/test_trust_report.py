@@ -182,7 +182,7 @@ def test_only_the_same_episodes_are_compared(subject, dot_model, episodes):
 def test_models_that_foretell_nothing_but_rewards_get_a_page(subject, tmp_path):
     subject.model.heads = ("reward",)  # as MuZero's
     readings = trust.examine(subject, ["accuracy", "interventions", "long_dreams"])
-    skill = readings["accuracy"][0].value
+    skill = {r.metric.name: r.value for r in readings["accuracy"]}["accuracy.reward"]
     assert skill is not None and skill.value > 0.99
     foretold = foretell_all(subject)
     report, cost = trust_report(subject, readings, foretold), cost_report(readings)

@@ -78,6 +78,7 @@ class Tssm(WorldModel):
     """See the module's picture; shapes in `TssmState`."""
 
     Config = TssmConfig
+    caches = ("ring",)
 
     def __init__(self, specs: Specs, config: TssmConfig) -> None:
         super().__init__()
@@ -142,9 +143,6 @@ class Tssm(WorldModel):
 
     def features(self, state: TssmState) -> Tensor:
         return torch.cat([state.hidden, state.stoch], -1)
-
-    def glance(self, state: TssmState) -> TssmState:
-        return state._replace(ring=None)
 
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)

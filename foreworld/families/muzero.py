@@ -1,7 +1,8 @@
 """MuZero: a model of nothing but rewards, values and choices (Schrittwieser et al. 2020).
 
-    s_0 = h(o_t)                       representation       reward, value, policy = f(s_k)
-    s_k = g(s_{k-1}, a_{t+k-1})        dynamics
+    s_0 = h(o_t)                            representation
+    r_k, s_k = g(s_{k-1}, a_{t+k-1})        dynamics
+    p_k, v_k = f(s_k)                       prediction: policy and value
 
     loss = sum over k of  l(r_{t+k}) + w l(z_{t+k}) + l(pi_{t+k})                          (eq. 1)
 
@@ -9,9 +10,9 @@ z: n rewards and then the value that a search found, or that the model says; pi:
 would do, or, where none was asked, what was done. Searches are `planners.mcts`, the targets are
 put into batches by the learner `search`.
 
-Differences from the paper: the reward is read off the state it leads to; one instant is seen, no
-history; latents foretell the latents that are seen later (EfficientZero, Ye et al. 2021; without:
-consistency=0); actions may be continuous, then the policy is a Gaussian and no tree is grown.
+Differences from the paper: one instant is seen, no history; latents foretell the latents that are
+seen later (EfficientZero, Ye et al. 2021; without: consistency=0); actions may be continuous, then
+the policy is a Gaussian and no tree is grown.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ from foreworld.families.codec import (
 from foreworld.families.muzero_config import PRESETS as PRESETS
 from foreworld.families.muzero_config import RECIPES as RECIPES
 from foreworld.families.muzero_config import MuzeroConfig as MuzeroConfig
-from foreworld.families.muzero_nets import BoardNets, VectorNets
+from foreworld.families.muzero_nets import BoardNets, SupportHead, VectorNets, centred
 from foreworld.families.scales import Scales
-from foreworld.nn.mlp import mlp, scale_output
+from foreworld.nn.mlp import mlp
 from foreworld.outputs import Categorical
 from foreworld.vocab import LEGAL, Batch, Loss, Prediction, Specs, WorldModel, map_state
 
@@ -47,6 +48,7 @@ CERTAIN = 20.0  # logit of what was seen
 
 class MuzeroState(NamedTuple):
     latent: Tensor  # [B, D] in [0, 1]
+    reward: Tensor  # [B, bins] what arrived with it, as logits; all 0 where it was seen
     legal: Tensor  # [B, L] which actions are allowed, as seen; all, once imagined; L = 0: not shown
     action: Tensor  # [B, ...] the action chosen here, zeros until then
 
@@ -58,7 +60,8 @@ class Future(NamedTuple):
     reward: Tensor  # [K + 1, B, S]
     value: Tensor  # [K + 1, B, S]
     counts: Tensor  # [K + 1, B, S] for reward and value
-    plays: Tensor  # [K + 1, B, S] for the policy and for what is seen
+    there: Tensor  # [K + 1, B, S] for what is seen: the episode goes so far
+    plays: Tensor  # [K + 1, B, S] for the policy: and further
 
 
 class Muzero(WorldModel):
@@ -73,7 +76,8 @@ class Muzero(WorldModel):
         self.scales = Scales(specs)
         self.nets = (BoardNets if c.net == "board" else VectorNets)(specs, c)
         self.torso = mlp(self.nets.width, None, c.hidden, c.layers)
-        self.reward, self.value = (scale_output(mlp(c.hidden, c.bins, 0, 0), 0.0) for _ in "rv")
+        self.value = SupportHead(c.hidden, c.bins)
+        self.reward = SupportHead(self.nets.told, c.bins)
         head = DiscreteHead if specs["action"].classes else VectorHead
         self.policy = head(specs["action"], c.hidden, replace(c.codec, layers=0))
         self.reach = float(contract(torch.tensor(c.reach)))
@@ -86,7 +90,7 @@ class Muzero(WorldModel):
     def initial(self, batch_size: int) -> MuzeroState:
         latent = torch.zeros(batch_size, self.nets.size, device=self.device)
         action = zero_action(self.specs["action"], batch_size, self.device)
-        return MuzeroState(latent, self._all_legal(latent), action)
+        return MuzeroState(latent, self._untold(latent), self._all_legal(latent), action)
 
     def observe(self, state: MuzeroState, batch: Batch) -> MuzeroState:
         newest = {k: v[:, -1:] for k, v in batch.items()}
@@ -98,8 +102,9 @@ class Muzero(WorldModel):
         self, state: MuzeroState, action: Tensor, noise: Tensor | None = None
     ) -> MuzeroState:
         vector = action_vector(action, self.specs["action"])
-        latent = self.nets.advance(state.latent, vector)
-        return MuzeroState(latent, self._all_legal(latent), torch.zeros_like(state.action))
+        latent, told = self.nets.advance(state.latent, vector)
+        legal, none = self._all_legal(latent), torch.zeros_like(state.action)
+        return MuzeroState(latent, self.reward(told), legal, none)
 
     def predict(
         self, state: MuzeroState, heads: Sequence[str] | None = None
@@ -124,48 +129,44 @@ class Muzero(WorldModel):
         self.scales.update(batch)
         seen = self._represent(batch)
         future = self._future(batch, self._value_targets(batch, seen.latent))
-        steps, rows = future.rows[0].shape[0], len(future.rows)
-        latent, total = seen.latent[:, future.rows[0]].flatten(0, 1), None
-        for k, row in enumerate(future.rows):
-            if k:
-                done = batch["action"][:, future.rows[k - 1]].flatten(0, 1)
-                vector = action_vector(done, self.specs["action"])
-                latent = self.nets.advance(halved(latent), vector)
-            losses = self._step_losses(latent, seen.latent[:, row], batch, future, k)
-            weight = 1.0 if k == 0 else 1 / max(1, rows - 1)
-            losses = {n: weight * x.unflatten(0, (-1, steps)) for n, x in losses.items()}
-            total = losses if total is None else {n: total[n] + x for n, x in losses.items()}
-        assert total is not None
-        last = map_state(lambda x: x[:, -1].detach(), seen)
-        return Loss(total, last._replace(action=torch.zeros_like(last.action)))
-
-    def _step_losses(
-        self, latent: Tensor, seen: Tensor, batch: Batch, future: Future, k: int
-    ) -> dict[str, Tensor]:
-        """Losses [B * S] of latents after k steps; seen: the latents [B, S, D] of those rows."""
-        x, c = self._read(latent), self.config
-        counts, plays = future.counts[k].flatten(), future.plays[k].flatten()
-        known = ~batch["is_first"][:, future.rows[k]].flatten() if k == 0 else counts
+        latents, told = self._unrolled(seen.latent, batch["action"], future.rows)
+        x, lead = self._read(latents), future.counts.shape
+        value = self._support(self.value(x)).loss(future.value.flatten()).view(lead)
+        reward = self._support(self.reward(told)).loss(future.reward[1:].flatten())
+        policy = self._policy_loss(x, batch, future).view(lead)
         losses = {
-            "unrolled_reward": known
-            * self._support(self.reward(x)).loss(future.reward[k].flatten()),
-            "unrolled_value": c.value_weight
-            * counts
-            * self._support(self.value(x)).loss(future.value[k].flatten()),
-            "unrolled_policy": plays * self._policy_loss(x, batch, future.rows[k]),
+            "unrolled_reward": (reward.view(value[1:].shape) * future.counts[1:]).mean(0),
+            "unrolled_value": self.config.value_weight * over_steps(value * future.counts),
+            "unrolled_policy": over_steps(policy * future.plays),
         }
-        if c.consistency:
-            there = seen.flatten(0, 1).detach()
-            near = F.cosine_similarity(self.foresee(latent), there - 0.5, dim=-1)
-            losses["consistency"] = c.consistency * counts * (k > 0) * (1 - near)
-        return losses
+        if self.config.consistency:
+            losses["consistency"] = self._consistency(latents, seen.latent, future)
+        last = map_state(lambda x: x[:, -1].detach(), seen)
+        return Loss(losses, last._replace(action=torch.zeros_like(last.action)))
 
-    def _policy_loss(self, x: Tensor, batch: Batch, rows: Tensor) -> Tensor:
+    def _unrolled(self, seen: Tensor, action: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """K steps on from latents [B, T, D]: [(K + 1) * B * S, D], and what tells their rewards."""
+        latents, told = [at(seen, rows)[0].flatten(0, 1)], []
+        for done in at(action, rows[:-1]):
+            vector = action_vector(done.flatten(0, 1), self.specs["action"])
+            latent, tells = self.nets.advance(halved(latents[-1]), vector)
+            latents.append(latent)
+            told.append(tells)
+        return torch.cat(latents), torch.cat(told)
+
+    def _consistency(self, latents: Tensor, seen: Tensor, future: Future) -> Tensor:
+        """How far imagined latents are from foretelling those seen then [B, S], from 0 to 2."""
+        there = at(seen, future.rows[1:]).detach()
+        imagined = latents.view(len(future.rows), *there.shape[1:])[1:]
+        near = F.cosine_similarity(self.foresee(centred(imagined)), centred(there), dim=-1)
+        return self.config.consistency * (future.there[1:] * (1 - near)).mean(0)
+
+    def _policy_loss(self, x: Tensor, batch: Batch, future: Future) -> Tensor:
         said = self._policy(x)
         if "search_policy" in batch and isinstance(said, Categorical):
-            target = batch["search_policy"][:, rows].flatten(0, 1)
+            target = at(batch["search_policy"], future.rows).flatten(0, 2)
             return -(target * said.logits.log_softmax(-1)).sum(-1)
-        return said.loss(batch["action"][:, rows].flatten(0, 1))
+        return said.loss(at(batch["action"], future.rows).flatten(0, 2))
 
     def _future(self, batch: Batch, value: Tensor) -> Future:
         """The targets of every row of the windows that `unroll` more follow.
@@ -176,9 +177,7 @@ class Muzero(WorldModel):
         length = value.shape[1]
         steps = min(self.config.unroll, length - 1)
         rows = torch.arange(steps + 1)[:, None] + torch.arange(length - steps)
-        first, last, dead = (
-            batch[k][:, rows].movedim(1, 0) for k in ("is_first", "is_last", "is_terminal")
-        )
+        first, last, dead = (at(batch[k], rows) for k in ("is_first", "is_last", "is_terminal"))
         over = [torch.zeros_like(first[0])]
         absorbed = [over[0]]
         for k in range(1, steps + 1):
@@ -186,9 +185,10 @@ class Muzero(WorldModel):
             absorbed.append(torch.where(begins, dead[k - 1], absorbed[-1]))
             over.append(over[-1] | first[k])
         gone = torch.stack(over)
-        reward = batch["reward"].float()[:, rows].movedim(1, 0).masked_fill(gone, 0.0)
-        value = value[:, rows].movedim(1, 0).masked_fill(gone, 0.0)
-        return Future(rows, reward, value, ~gone | torch.stack(absorbed), ~gone & ~last)
+        reward = at(batch["reward"].float(), rows).masked_fill(gone, 0.0)
+        value = at(value, rows).masked_fill(gone, 0.0)
+        counts = ~gone | torch.stack(absorbed)
+        return Future(rows, reward, value, counts, ~gone, ~gone & ~last)
 
     @torch.no_grad()
     def _value_targets(self, batch: Batch, latent: Tensor) -> Tensor:
@@ -218,8 +218,12 @@ class Muzero(WorldModel):
         seen = self.scales(flat, self.nets.keys)
         latent = self.nets.represent(seen, {k: v.unsqueeze(1) for k, v in flat.items()})
         legal = flat[LEGAL].float() if self.shows_legal else self._all_legal(latent)
-        states = MuzeroState(latent, legal, flat.get("action", latent[:, 0]))
+        action = flat.get("action", latent[:, 0])
+        states = MuzeroState(latent, self._untold(latent), legal, action)
         return map_state(lambda x: x.unflatten(0, lead), states)
+
+    def _untold(self, latent: Tensor) -> Tensor:
+        return latent.new_zeros(len(latent), self.config.bins)
 
     def _all_legal(self, latent: Tensor) -> Tensor:
         width = self.specs[LEGAL].shape[0] if self.shows_legal else 0
@@ -239,7 +243,19 @@ class Muzero(WorldModel):
         if name == LEGAL:
             sure = CERTAIN * (2 * state.legal - 1)
             return Categorical(torch.stack([-sure, sure], -1).flatten(-2), (2,) * sure.shape[-1])
-        return self._policy(x) if name == "policy" else self._support(getattr(self, name)(x))
+        if name == "reward":
+            return self._support(state.reward)
+        return self._policy(x) if name == "policy" else self._support(self.value(x))
+
+
+def over_steps(x: Tensor) -> Tensor:
+    """[K + 1, B, S] -> [B, S]: all imagined steps count as much as the first (appendix G)."""
+    return x[0] + x[1:].mean(0)
+
+
+def at(x: Tensor, rows: Tensor) -> Tensor:
+    """Rows [K, S] of windows [B, T, ...] -> [K, B, S, ...]."""
+    return x[:, rows].movedim(1, 0)
 
 
 def halved(latent: Tensor) -> Tensor:

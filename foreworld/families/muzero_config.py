@@ -20,7 +20,7 @@ class MuzeroConfig:
     bootstrap: int = 10  # n: rewards counted before the value of what follows
     discount: float = 0.997  # of rewards, per step
     reach: float = 300.0  # largest reward or value, either way, that the supports can say
-    bins: int = 61  # of those supports
+    bins: int = 201  # of those supports
     value_weight: float = 0.25  # of the value's loss
     consistency: float = 2.0  # weight of foretelling the latent that is seen then; 0: none
     codec: CodecConfig = field(  # what reads images, vectors and words
@@ -44,16 +44,29 @@ PRESETS: dict[str, dict[str, Any]] = {
               "codec": {"channels": 4, "keypoints": 4, "embed": 32, "hidden": 32, "context": 8}},
 }  # fmt: skip
 
-_SEARCH = {"learner": "search", "num_envs": 4, "train_ratio": 32.0, "prefill": 400}
+
+def _search(*settings: str, **flags: Any) -> dict[str, Any]:
+    """Flags of a training by search. Values that nearly agree are no reason to prefer one."""
+    both = [f"{who}.{what}" for what in ("min_spread=0.1", *settings) for who in ("act", "learn")]
+    usual = {"learner": "search", "num_envs": 4, "train_ratio": 32.0, "prefill": 400}
+    return usual | {"learner_set": tuple(both)} | flags
+
+
+_LOOP = ("batch_size=32", "optimiser.lr=1e-3", "optimiser.final=0.1", "length=10")
 RECIPES: dict[str, dict[str, Any]] = {
-    "usual": _SEARCH
-    | {"train": ("length=11", "batch_size=24", "optimiser.lr=1e-3", "optimiser.final=0.3")},
-    "tictactoe": _SEARCH
-    | {"preset": ("tictactoe",), "num_envs": 32, "prefill": 1000,
-       "learner_set": ("act.num_simulations=25", "learn.num_simulations=25"),
-       "train": ("length=10", "batch_size=48", "optimiser.lr=1e-3", "optimiser.final=0.1")},
-    "connect_four": _SEARCH
-    | {"preset": ("connect_four",), "num_envs": 32, "prefill": 2000,
-       "learner_set": ("act.num_simulations=50", "learn.num_simulations=32"),
-       "train": ("length=10", "batch_size=48", "optimiser.lr=1e-3", "optimiser.final=0.1")},
-}  # fmt: skip
+    "usual": _search(
+        "num_simulations=8",
+        train=("length=11", "batch_size=24", "optimiser.lr=1e-3", "optimiser.final=0.3"),
+    ),
+    "tictactoe": _search(
+        "num_simulations=16", preset=("tictactoe",), num_envs=32, prefill=1000, train=_LOOP
+    ),
+    "connect_four": _search(
+        "num_simulations=50", preset=("connect_four",), num_envs=32, prefill=2000, train=_LOOP
+    ),
+}
+PAPERS = {
+    "the model": "Schrittwieser et al. 2020 (MuZero), arXiv 1911.08265",
+    "its search": "Danihelka et al. 2022 (Gumbel MuZero), openreview bERaNdoegnO",
+    "consistency": "Ye et al. 2021 (EfficientZero), arXiv 2111.00210",
+}

@@ -23,7 +23,7 @@ from torch import Tensor
 from foreworld.errors import unknown
 from foreworld.outputs import Categorical
 from foreworld.planners import tree_rules as rules
-from foreworld.planners.tree import Edges, Leaf, Rule, Tree, grow
+from foreworld.planners.tree import Choose, Edges, Leaf, Tree, grow
 from foreworld.vocab import LEGAL, Objective, Plan, State, WorldModel, map_state
 
 NEEDED = ("reward", "value", "policy")
@@ -55,6 +55,7 @@ class Mcts:
     num_simulations: int = 32
     max_depth: int | None = None  # moves looked ahead; None: as many as simulations
     explore: bool = False  # noise at the root, and the action drawn, as while collecting
+    min_spread: float = 1e-8  # differences of Q below this are not blown up to [0, 1]
     max_considered: int = 16  # gumbel: actions drawn at the root
     value_scale: float = 0.1  # gumbel: c_scale of sigma
     visit_offset: float = 50.0  # gumbel: c_visit of sigma
@@ -101,7 +102,7 @@ class Mcts:
         check(model)
         legal = allowed(model, state)
         if chance is None and self.explore:
-            chance = draw(*legal.shape, self.dirichlet, seed, legal.device)
+            chance = draw(len(legal), legal.shape[1], self.dirichlet, seed, legal.device)
         with torch.inference_mode():  # a fifth faster than no_grad; copies may be trained on
             found = self._searched(model, state, legal, chance)
         return map_state(torch.clone, found)
@@ -113,8 +114,8 @@ class Mcts:
         tree = self._plant(root, state, legal, chance)
         depth = self.num_simulations if self.max_depth is None else self.max_depth
         gumbel = torch.zeros_like(root.logits) if chance is None else chance.gumbel
-        rule = self._puct(legal) if self.rule == "puct" else self._gumbel(legal, gumbel)
-        grow(tree, evaluate, rule, self.num_simulations, depth)
+        choose = self._puct(legal) if self.rule == "puct" else self._gumbel(legal, gumbel)
+        grow(tree, evaluate, choose, self.num_simulations, depth)
         return self._found(tree.look(tree.roots), legal, gumbel)
 
     def _plant(self, root: Leaf, state: State, legal: Tensor, chance: Chance | None) -> Tree:
@@ -125,30 +126,36 @@ class Mcts:
         root = root._replace(logits=rules.masked(logits, legal))
         return Tree.planted(root, state, self.num_simulations + 1)
 
-    def _puct(self, legal: Tensor) -> Rule:
-        def score(edges: Edges) -> Tensor:
-            return rules.puct(edges, self.c_init, self.c_base) + self._scaled(edges)
+    def _puct(self, legal: Tensor) -> Choose:
+        def choose(edges: Edges) -> Tensor:
+            score = rules.puct(edges, self.c_init, self.c_base) + self._scaled(edges)
+            score[: len(legal)].masked_fill_(~legal, -torch.inf)
+            return score.argmax(-1)
 
-        return Rule(lambda edges: rules.best(score(edges), legal), lambda e: score(e).argmax(-1))
+        return choose
 
     def _scaled(self, edges: Edges) -> Tensor:
         if self.value_range is None:
-            return rules.between_siblings(edges)
+            return rules.between_siblings(edges, self.min_spread)
         return rules.between(edges, *self.value_range)
 
-    def _gumbel(self, legal: Tensor, gumbel: Tensor) -> Rule:
+    def _gumbel(self, legal: Tensor, gumbel: Tensor) -> Choose:
         schedule = rules.halving_schedule(self.max_considered, self.num_simulations)
         considered = legal.sum(-1).clamp(max=self.max_considered)
-        schedule = schedule.to(legal.device)[considered]  # [B, simulations]
+        schedule, size = schedule.to(legal.device)[considered], len(legal)  # [B, simulations]
 
-        def root(edges: Edges) -> Tensor:
-            now = schedule.gather(1, edges.visits.sum(-1, keepdim=True).long()).squeeze(1)
-            return rules.best(rules.halving(edges, gumbel, self._sigma(edges), now), legal)
+        def choose(edges: Edges) -> Tensor:
+            sigma = self._sigma(edges)
+            actions = rules.in_proportion(edges, sigma)
+            roots = map_state(lambda x: x[:size], edges)
+            now = schedule.gather(1, roots.visits.sum(-1, keepdim=True).long()).squeeze(1)
+            actions[:size] = rules.best(rules.halving(roots, gumbel, sigma[:size], now), legal)
+            return actions
 
-        return Rule(root, lambda edges: rules.in_proportion(edges, self._sigma(edges)))
+        return choose
 
     def _sigma(self, edges: Edges) -> Tensor:
-        return rules.advantage(edges, self.value_scale, self.visit_offset)
+        return rules.advantage(edges, self.value_scale, self.visit_offset, self.min_spread)
 
     def _found(self, root: Edges, legal: Tensor, gumbel: Tensor) -> Found:
         if self.rule == "puct":

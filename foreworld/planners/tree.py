@@ -44,18 +44,13 @@ class Edges(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """One action in each of R of the B trees."""
+    """One step down in each of R of the B trees."""
 
     rows: Tensor  # [R] which trees
-    at: Tensor  # [R] nodes
-    actions: Tensor  # [R]
+    at: Tensor  # [R] from which nodes
 
 
-class Rule(NamedTuple):
-    """Which action to try next, [R]."""
-
-    root: Callable[[Edges], Tensor]  # of the roots of all trees
-    inside: Callable[[Edges], Tensor]  # of any other nodes
+Choose = Callable[[Edges], Tensor]  # edges of R nodes, the B roots first -> actions to try next [R]
 
 
 @dataclass
@@ -67,6 +62,7 @@ class Tree:
     edges: Tensor  # [B * N, 3, A] logits, visits, q
     nodes: Tensor  # [B * N, 5] visits, value, raw value, reward and discount of the edge to it
     choice: Tensor  # [B * N] the action to try next
+    ahead: Tensor  # [B * N] the node behind that, or UNVISITED
     states: State  # leaves [B * N, ...]
 
     @classmethod
@@ -80,6 +76,7 @@ class Tree:
             torch.zeros(total, 3, width, device=device),
             torch.zeros(total, 5, device=device),
             torch.zeros(total, dtype=torch.long, device=device),
+            torch.full((total,), UNVISITED, device=device),
             map_state(lambda x: x.new_zeros(total, *x.shape[1:]), state),
         )
         tree.write(tree.roots, root, state)
@@ -87,8 +84,9 @@ class Tree:
 
     def look(self, at: Tensor) -> Edges:
         """The edges of nodes [R]."""
-        visits, value, raw, _, _ = self.nodes[at].unsqueeze(-1).unbind(1)
-        return Edges(*self.edges[at].unbind(1), visits, value, raw)
+        node_visits, value, raw, _, _ = self.nodes[at].unsqueeze(-1).unbind(1)
+        logits, visits, q = self.edges[at].unbind(1)
+        return Edges(logits, visits, q, node_visits, value, raw)
 
     def write(self, at: Tensor, leaf: Leaf, state: State) -> None:
         """What a model says of states becomes nodes [B]; what was there starts anew."""
@@ -98,23 +96,27 @@ class Tree:
         self.edges[at, 0] = leaf.logits
         map_state(lambda kept, new: kept.index_copy_(0, at, new), self.states, state)
 
-    def descend(self, max_depth: int) -> tuple[list[Moves], Tensor, Tensor]:
+    def choose(self, at: Tensor, choose: Choose) -> None:
+        """Note what to try next in nodes [R], the roots first."""
+        actions = choose(self.look(at))
+        self.choice[at], self.ahead[at] = actions, self.behind(at, actions)
+
+    def descend(self, max_depth: int) -> tuple[list[Moves], Tensor]:
         """Down from every root to an edge never taken, or to the last depth.
 
-        Returns the moves by depth, in fewer and fewer trees, and the last node and action of each.
+        Returns the steps by depth, in fewer and fewer trees, and the last node [B] of each.
         """
         rows, at = torch.arange(len(self.roots), device=self.roots.device), self.roots
-        path, last, action = [], at.clone(), torch.empty_like(at)
+        path, last = [Moves(rows, at)], at.clone()
         while len(path) < max_depth:
-            chosen = self.choice[at]
-            path.append(Moves(rows, at, chosen))
-            last[rows], action[rows] = at, chosen
-            behind = self.behind(at, chosen)
-            known = (behind != UNVISITED).nonzero().squeeze(1)
+            ahead = self.ahead[at]
+            known = (ahead != UNVISITED).nonzero().squeeze(1)
             if not len(known):
                 break
-            rows, at = rows[known], behind[known]
-        return path, last, action
+            rows, at = rows[known], ahead[known]
+            path.append(Moves(rows, at))
+            last[rows] = at
+        return path, last
 
     def behind(self, at: Tensor, actions: Tensor) -> Tensor:
         """The nodes [R] that actions lead to."""
@@ -122,12 +124,13 @@ class Tree:
 
     def back_up(self, path: list[Moves], value: Tensor) -> None:
         """Tell the leaves' values [B] to every node above, each in its own mover's eyes."""
-        _, at, actions = (torch.cat(parts) for parts in zip(*path, strict=True))
+        at = torch.cat([moves.at for moves in path])
+        actions = self.choice[at]
         child = self.behind(at, actions)
         reward, discount = self.nodes[child, 3:].unbind(-1)
         value, found, sizes = value.clone(), [], [len(moves.rows) for moves in path]
         steps = zip(path, reward.split(sizes), discount.split(sizes), strict=True)
-        for (rows, _, _), r, d in reversed(list(steps)):
+        for (rows, _), r, d in reversed(list(steps)):
             found.append(r + d * value[rows])
             value[rows] = found[-1]
         visits, mean = self.nodes[at, :2].unbind(-1)
@@ -140,7 +143,7 @@ class Tree:
 def grow(
     tree: Tree,
     evaluate: Callable[[State, Tensor], tuple[Leaf, State]],
-    rule: Rule,
+    choose: Choose,
     num_simulations: int,
     max_depth: int,
 ) -> Tree:
@@ -148,15 +151,15 @@ def grow(
 
     evaluate: what the model says of actions [B] in states [B].
     """
+    tree.choose(tree.roots, choose)
     for simulation in range(num_simulations):
-        tree.choice[tree.roots] = rule.root(tree.look(tree.roots))
-        path, last, actions = tree.descend(max_depth)
+        path, last = tree.descend(max_depth)
+        actions, ahead = tree.choice[last], tree.ahead[last]
         leaf, state = evaluate(map_state(lambda x, at=last: x[at], tree.states), actions)
-        behind = tree.behind(last, actions)
-        new = torch.where(behind == UNVISITED, tree.roots + simulation + 1, behind)
+        new = torch.where(ahead == UNVISITED, tree.roots + simulation + 1, ahead)
         tree.write(new, leaf, state)
         tree.children[last, actions] = new
         tree.back_up(path, leaf.value)
-        changed = torch.cat([new, *(moves.at for moves in path[1:])])
-        tree.choice[changed] = rule.inside(tree.look(changed))
+        if simulation + 1 < num_simulations:
+            tree.choose(torch.cat([*(moves.at for moves in path), new]), choose)
     return tree

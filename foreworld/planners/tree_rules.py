@@ -28,25 +28,27 @@ def puct(edges: Edges, c_init: float, c_base: float) -> Tensor:
     return edges.node_visits.sqrt() * weight * edges.logits.softmax(-1) / (edges.visits + 1)
 
 
-def between_siblings(edges: Edges) -> Tensor:
-    """Q on a scale from 0, the least of node and siblings, to 1, the most; unvisited: 0."""
+def between_siblings(edges: Edges, least: float) -> Tensor:
+    """Q on a scale from 0, the least of node and siblings, to 1, the most; unvisited: 0.
+
+    least: no smaller spread is drawn out to 1.
+    """
     seen = edges.visits > 0
     known = torch.where(seen, edges.q, edges.node_value)
     low = torch.minimum(edges.node_value, known.amin(-1, keepdim=True))
     high = torch.maximum(edges.node_value, known.amax(-1, keepdim=True))
-    return torch.where(seen, edges.q - low, 0.0) / (high - low).clamp(min=1e-8)
+    return (edges.q - low).masked_fill(~seen, 0.0) / (high - low).clamp(min=least)
 
 
 def between(edges: Edges, low: float, high: float) -> Tensor:
     """Q on a scale from 0, the least there can be, to 1; unvisited: 0."""
-    return torch.where(edges.visits > 0, (edges.q - low) / (high - low), 0.0)
+    return ((edges.q - low) / (high - low)).masked_fill(edges.visits == 0, 0.0)
 
 
 def mixed_value(edges: Edges) -> Tensor:
     """The node's value by the model and by what was found, [R, 1] (Danihelka, appendix D)."""
-    seen = edges.visits > 0
     prior = edges.logits.softmax(-1).clamp(min=TINY)
-    weight = torch.where(seen, prior, 0.0)
+    weight = prior.masked_fill(edges.visits == 0, 0.0)
     found = (weight * edges.q).sum(-1, keepdim=True) / weight.sum(-1, keepdim=True).clamp(min=TINY)
     total = edges.visits.sum(-1, keepdim=True)
     return (edges.raw_value + total * found) / (total + 1)
@@ -57,11 +59,14 @@ def completed(edges: Edges) -> Tensor:
     return torch.where(edges.visits > 0, edges.q, mixed_value(edges))
 
 
-def advantage(edges: Edges, scale: float, visits: float) -> Tensor:
-    """sigma(completed Q) = (visits + max_b n(b)) * scale * Q in [0, 1] (eq. 8, appendix F)."""
+def advantage(edges: Edges, scale: float, visits: float, least: float) -> Tensor:
+    """sigma(completed Q) = (visits + max_b n(b)) * scale * Q in [0, 1] (eq. 8, appendix F).
+
+    least: no smaller spread is drawn out to 1.
+    """
     q = completed(edges)
     low, high = q.amin(-1, keepdim=True), q.amax(-1, keepdim=True)
-    q = (q - low) / (high - low).clamp(min=1e-8)
+    q = (q - low) / (high - low).clamp(min=least)
     return (visits + edges.visits.amax(-1, keepdim=True)) * scale * q
 
 
@@ -81,9 +86,9 @@ def in_proportion(edges: Edges, sigma: Tensor) -> Tensor:
     return (improved - edges.visits / (1 + edges.visits.sum(-1, keepdim=True))).argmax(-1)
 
 
-def best(score: Tensor, legal: Tensor | None) -> Tensor:
-    """argmax [R] of scores [R, A] among what is legal; the first where all are equal."""
-    return (score if legal is None else score.masked_fill(~legal, -torch.inf)).argmax(-1)
+def best(score: Tensor, legal: Tensor) -> Tensor:
+    """argmax [B] of scores [B, A] among what is legal; the first where all are equal."""
+    return score.masked_fill(~legal, -torch.inf).argmax(-1)
 
 
 def halving_schedule(max_considered: int, num_simulations: int) -> Tensor:

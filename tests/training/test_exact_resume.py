@@ -63,13 +63,19 @@ def test_a_hundred_and_a_hundred_are_two_hundred(whole, tmp_path):
         assert all(np.array_equal(x[k], y[k]) for x, y in zip(a, b, strict=True) for k in x.steps)
 
 
-@pytest.mark.parametrize("family", ["tdmpc"])
+RECIPES = {  # made small
+    "tdmpc": ["--planner-set", "num_candidates=12", "num_policy=4", "num_elites=4", "iterations=2"],
+    "muzero": ["--learner-set", "act.num_simulations=2", "learn.num_simulations=2",
+               "refresh_every=7"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", RECIPES)
 def test_so_it_is_where_plans_collect(family, tmp_path):
     """By the family's usual recipe, made small."""
     words = ["--family", family, "--preset", "debug", "--threads", 1, "--seed", 3]
-    words += ["--train", "batch_size=4", "optimiser.warmup=1", "--train-ratio", 16]
-    words += ["--prefill", 40, "--num-envs", 2]
-    words += ["--planner-set", "num_candidates=12", "num_policy=4", "num_elites=4", "iterations=2"]
+    words += ["--train", "batch_size=4", "optimiser.warmup=1", "optimiser.final=1.0"]
+    words += ["--train-ratio", 16, "--prefill", 40, "--num-envs", 2, *RECIPES[family]]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert train("CartPole-v1", "--run", whole, "--steps", 60, *words) == 0
     assert train("CartPole-v1", "--run", broken, "--steps", 30, *words) == 0

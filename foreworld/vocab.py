@@ -176,6 +176,7 @@ class WorldModel(nn.Module, ABC):
     specs: Specs
     config: Any
     heads: tuple[str, ...]  # that `predict` answers to: target keys, "reward", "continue", ...
+    caches: tuple[str, ...] = ()  # fields of its state that only `imagine` reads
     discount: float = 1.0  # per step, of the rewards that a head "value" foresees
 
     @abstractmethod
@@ -205,10 +206,6 @@ class WorldModel(nn.Module, ABC):
     @abstractmethod
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         """What `horizon` calls of `imagine` consume, [B, H, K]; same seed, same noise."""
-
-    def glance(self, state: State) -> State:
-        """What `predict` and `features` need of a state: caches stay behind where many are kept."""
-        return state
 
     def temper(self, noise: Tensor, temperature: float) -> Tensor:
         """Noise for dreams wilder (above 1) or tamer than the world, where a family has such."""
@@ -268,12 +265,11 @@ class Policy(Protocol):
     def act(self, carry: Any, step: Step) -> tuple[Any, np.ndarray]: ...
 
 
-def map_state(fn: Callable[..., Tensor], *states: S) -> S:
+def map_state(fn: Callable[..., Tensor], first: S, *others: S) -> S:
     """Apply `fn` leaf by leaf to states of one shape; leaves may be nested tuples or None."""
-    first = states[0]
     if first is None or isinstance(first, Tensor):
-        return cast(S, None if first is None else fn(*states))
-    leaves = [map_state(fn, *group) for group in zip(*cast(Any, states), strict=True)]
+        return cast(S, None if first is None else fn(first, *others))
+    leaves = [map_state(fn, *g) for g in zip(cast(Any, first), *cast(Any, others), strict=True)]
     return cast(S, type(first)(*leaves) if hasattr(first, "_fields") else tuple(leaves))
 
 
@@ -288,14 +284,11 @@ def stack_states(states: Sequence[S], dim: int = 1) -> S:
 
 
 def rollout(model: WorldModel, state: State, actions: Tensor, noise: Tensor | None = None) -> State:
-    """Imagine H steps: actions [B, H, ...], noise [B, H, K] or None -> states [B, H, ...].
-
-    They are to be read, and hold no caches: who wants to go on from one keeps what `imagine` gave.
-    """
+    """Imagine H steps: actions [B, H, ...], noise [B, H, K] or None -> states [B, H, ...]."""
     states = []
     for h in range(actions.shape[1]):
         state = model.imagine(state, actions[:, h], None if noise is None else noise[:, h])
-        states.append(model.glance(state))
+        states.append(state._replace(**dict.fromkeys(model.caches)))  # many are kept, to be read
     return stack_states(states)
 
 

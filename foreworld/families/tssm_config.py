@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 RECIPES: dict[str, dict[str, Any]] = {
     # A policy on one core that collects as it learns.
-    "usual": {"preset": ("control",), "learner": "actor_critic",
+    "usual": {"preset": ("control",), "set": ("imagine_last=4",), "learner": "actor_critic",
               "learner_set": ("horizon=12", "lr=1e-3", "entropy=1e-3"),
               "train": ("length=16", "batch_size=16", "optimiser.final=1"),
               "prefill": 500, "num_envs": 4, "train_ratio": 32.0},
@@ -55,6 +55,7 @@ RECIPES: dict[str, dict[str, Any]] = {
                         "optimiser.final=1"),
               "prefill": 1024, "num_envs": 1, "train_ratio": 1024.0},
 }  # fmt: skip
+RESULTS = ("actor_critic_cartpole_tssm.json",)
 PAPERS = {
     "storm": "Zhang et al. 2023 (STORM), arXiv 2310.09615",
     "before it": "Robine et al. 2023 (TWM), arXiv 2303.07109; Micheli et al. 2023 (IRIS), "

@@ -1,7 +1,7 @@
 """What clients may say and how frames are packed: docs/protocol.md in code.
 
-    read('{"t": "keys", "seq": 3, "down": ["w"]}')       # Keys(seq=3, down=["w"]), or a Refusal
-    pack(Header(node=7, ...), picture, truth, extras)    # bytes of one binary frame
+read('{"t": "keys", "seq": 3, "down": ["w"]}')       # Keys(seq=3, down=["w"]), or a Refusal
+pack(Header(node=7, ...), picture, truth, extras)    # bytes of one binary frame
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class Database:
                 None if action is None else np.frombuffer(action, spec.dtype).reshape(spec.shape)
             )
             node = Node(n, parent, frame, _unsigned(seed), given, bool(observed))
-            session.tree.nodes[n] = node
+            session.tree.add(node)
             if state is not None:
                 session.keep(node, from_leaves(template, load(state)))
         tree = session.tree

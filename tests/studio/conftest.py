@@ -15,7 +15,7 @@ from foreworld.cli.main import main
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
-    """A run of the two rooms after a few updates: what it dreams is poor, that it obeys is enough."""
+    """A run of the two rooms after a few updates: that it obeys is enough."""
     run = tmp_path_factory.mktemp("runs") / "rooms"
     words = "--preset debug --steps 2 --prefill 200 --num-envs 2 --threads 1 --image-size 16"
     size = ["--env", "image_size=16", "--env", "max_steps=50"]

@@ -43,9 +43,19 @@ def test_classes_with_names():
     assert keymap("MiniGrid-Empty-5x5-v0", discrete(3)).rest is None, "names of other actions"
 
 
-@pytest.mark.parametrize("spec", [discrete(18), discrete(3, 2), discrete(40), PLANE,
-    Spec((9,), "float32", "vector"), Spec((3,), "float32", "vector", low=(0.0, -1.0, 2.0), high=(1.0, 1.0, 9.0)),
-    Spec((), "float32", "vector", low=0.0, high=1.0)])  # fmt: skip
+UNEVEN = Spec((3,), "float32", "vector", low=(0.0, -1.0, 2.0), high=(1.0, 1.0, 9.0))
+SPECS = {
+    "many": discrete(18),
+    "two of a kind": discrete(3, 2),
+    "too many": discrete(40),
+    "plane": PLANE,
+    "arm without bounds": Spec((9,), "float32", "vector"),
+    "uneven": UNEVEN,
+    "one number": Spec((), "float32", "vector", low=0.0, high=1.0),
+}
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_any_action_has_keys_that_do_something(spec):
     keys = keymap(None, spec)
     pressed = [k for key in keys.keys for k in key.keys]

@@ -7,7 +7,7 @@ from foreworld.studio.protocol import unpack
 
 
 class Client:
-    """Over any socket with `send(text)` and `receive(seconds)`: text, bytes, or None for nothing."""
+    """Over any socket with `send(text)` and `receive(seconds)`: text, bytes or None."""
 
     def __init__(self, socket):
         self.socket, self.seq = socket, 0

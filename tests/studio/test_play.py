@@ -1,4 +1,4 @@
-"""A session as it is played through a socket: stepping, going back, comparing, keeping, recording."""
+"""A session as it is played through a socket: stepped, taken back, compared, kept, recorded."""
 
 import time
 
@@ -121,9 +121,8 @@ def test_branches_are_compared(played):
     said = played.ask("compare", branches=[0, 1], h=10, n=4)["comparison"]
     assert said["fork"] == 0 and len(said["divergence"]) == 10 and max(said["divergence"]) > 0
     reward = said["heads"]["reward"]
-    assert (
-        reward["difference"]["low"] <= reward["difference"]["mean"] <= reward["difference"]["high"]
-    )
+    gap = reward["difference"]
+    assert gap["low"] <= gap["mean"] <= gap["high"]
     assert len(reward["curve"]) == 10 and len(reward["totals"]) == 2
     assert played.ask("compare", branches=[0, 7])["code"] == "invalid"
 

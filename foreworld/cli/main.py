@@ -34,6 +34,7 @@ VERBS = {  # verb: (module, what it does)
     "evaluate": ("foreworld.cli.evaluate", "let a model act in its world, beside baselines"),
     "trust": ("foreworld.cli.trust", "examine a model: what it can be trusted with, and how far"),
     "compare": ("foreworld.cli.compare", "train several models alike, and show them side by side"),
+    "play": ("foreworld.cli.play", "step into a learned world, in a browser"),
     "imagine": ("foreworld.cli.imagine", "roll a model forward and save what it foresees"),
     "info": ("foreworld.cli.info", "say what a run or an episode store holds"),
 }

@@ -2,6 +2,11 @@
 
 const token = new URLSearchParams(location.search).get("token");
 
+/** Whether the server is this very machine, where pictures need not be squeezed through a wire. */
+export function isHere() {
+  return ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+}
+
 /** A path of the server, with the token where one is needed. */
 export function path(name) {
   return token ? `${name}${name.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}` : name;

@@ -17,7 +17,7 @@ export class Curve {
   constructor(label, { tone, floor, ceiling, lamp } = {}) {
     Object.assign(this, { label, tone, floor, ceiling, lamp });
     this.node = element("div", { class: "curve" },
-      element("span", { class: "name" }, label), this.#value, this.#canvas);
+      element("span", { class: "name", title: label }, label), this.#canvas, this.#value);
   }
 
   /** The numbers of this instant, and how unsure each is (same length) or nothing. */
@@ -84,10 +84,21 @@ export class Curve {
     draw.beginPath();
     rows.forEach((row, i) => draw.lineTo(x(i), y(row.values[index] ?? 0)));
     draw.stroke();
+    if (rows.at(-1).values.length === 1) this.#shade(draw, x, tone);
     draw.fillStyle = tone;
     draw.beginPath();
     draw.arc(x(rows.length - 1), y(rows.at(-1).values[index]), 2.4, 0, 7);
     draw.fill();
+  }
+
+  /** Fill what the pen just drew down to the floor. */
+  #shade(draw, x, tone) {
+    draw.lineTo(x(this.#rows.length - 1), draw.canvas.height);
+    draw.lineTo(x(0), draw.canvas.height);
+    draw.fillStyle = tone;
+    draw.globalAlpha = 0.12;
+    draw.fill();
+    draw.globalAlpha = 1;
   }
 
   #band(draw, index, x, y, tone) {

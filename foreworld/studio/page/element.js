@@ -23,11 +23,19 @@ export function icon(name) {
   return svg;
 }
 
+const boxes = new WeakMap(); // canvas -> its box, kept by the observer: asking for it would lay out the page anew
+const watch = new ResizeObserver((entries) => {
+  for (const { target, contentRect } of entries) boxes.set(target, contentRect);
+});
+
 /** Size a canvas to its box in device pixels; gives its context, scaled to CSS pixels, and the box. */
 export function fitted(canvas) {
+  if (!boxes.has(canvas)) {
+    boxes.set(canvas, { width: canvas.clientWidth, height: canvas.clientHeight });
+    watch.observe(canvas);
+  }
   const scale = Math.min(window.devicePixelRatio || 1, 2);
-  const width = canvas.clientWidth;
-  const height = canvas.clientHeight;
+  const { width, height } = boxes.get(canvas);
   if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
     canvas.width = Math.round(width * scale);
     canvas.height = Math.round(height * scale);

@@ -23,17 +23,21 @@ export function readFrame(buffer) {
   };
 }
 
-/** A picture of a frame as an ImageBitmap. */
+/** A picture of a frame, ready to paint: ImageData of raw pixels, an ImageBitmap of a JPEG (in a promise). */
 export function picture(bytes, raw) {
-  if (!raw) return createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const [width, height] = [view.getUint16(0, true), view.getUint16(2, true)];
+  return raw ? rawPixels(bytes) : createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
+}
+
+function rawPixels(bytes) {
+  const [width, height] = [bytes[0] + 256 * bytes[1], bytes[2] + 256 * bytes[3]];
   const pixels = new ImageData(width, height);
   for (let from = 4, to = 0; from < bytes.length; from += 3, to += 4) {
-    pixels.data.set(bytes.subarray(from, from + 3), to);
+    pixels.data[to] = bytes[from];
+    pixels.data[to + 1] = bytes[from + 1];
+    pixels.data[to + 2] = bytes[from + 2];
     pixels.data[to + 3] = 255;
   }
-  return createImageBitmap(pixels);
+  return pixels;
 }
 
 function known(value) {

@@ -29,7 +29,7 @@ function lead() {
 function card(world) {
   const open = () => { location.hash = hashOf({ world: world.name }); };
   return element("article", { class: "worldcard" },
-    element("div", { class: "picture" }, pictureOf(world)),
+    element("div", { class: "picture" }, ...pictureOf(world)),
     element("div", { class: "about" },
       element("h2", {}, element("button", { "data-world": world.name, onclick: open }, world.title)),
       element("p", {}, world.about || world.env), element("div", { class: "facts" }, ...facts(world))));
@@ -45,7 +45,10 @@ function facts({ family, parameters, horizon, light, source }) {
 
 /** The world's own picture, or rings drawn from its name where it has none. */
 function pictureOf(world) {
-  return world.picture ? element("img", { src: path(world.picture), alt: "", loading: "lazy" }) : rings(world.name);
+  if (!world.picture) return [rings(world.name)];
+  const glow = element("i");
+  glow.style.backgroundImage = `url("${path(world.picture)}")`;
+  return [glow, element("img", { src: path(world.picture), alt: "", loading: "lazy" })];
 }
 
 function rings(name) {

@@ -2,7 +2,7 @@
 
 import { element, icon } from "./element.js";
 
-const NAMES = { arrowleft: "←", arrowright: "→", arrowup: "↑", arrowdown: "↓", " ": "Space", escape: "Esc" };
+const NAMES = { arrowleft: "←", arrowright: "→", arrowup: "↑", arrowdown: "↓", " ": "Space", escape: "Esc", backspace: "⌫", enter: "⏎" };
 
 /** A key as it is printed on a keyboard. */
 export function printed(key) {
@@ -25,8 +25,8 @@ export class Help {
       element("h2", {}, "What you see"), element("p", {},
         "The dream is what the model imagines from your keys alone. Where the real world can run beside it, the " +
         "truth shows what would have happened, and the difference glows where the dream is wrong. The lamp is green " +
-        "as far as the trust report measured the dreams to hold, amber a little beyond, and red after that or when " +
-        "the model meets what it does not know."));
+        "as far as the trust report measured dreams to hold, amber near that end or when dream and truth begin to part, " +
+        "and red beyond."));
   }
 
   toggle() {

@@ -110,7 +110,7 @@ export class LatentMap {
     for (const future of ordered) {
       const good = high > low ? (future.score - low) / (high - low) : 0.5;
       draw.strokeStyle = future.chosen ? colour("good") : colour("accent");
-      draw.globalAlpha = future.chosen ? 1 : 0.08 + 0.42 * good;
+      draw.globalAlpha = future.chosen ? 1 : 0.2 + 0.5 * good;
       draw.lineWidth = future.chosen ? 2.6 : 1.2;
       draw.beginPath();
       future.points.forEach((point) => draw.lineTo(...place(point)));

@@ -1,6 +1,6 @@
 // The view in which one plays: joins the session with the stage, the instruments, the controls and the hands.
 
-import { remember } from "./address.js";
+import { isHere, remember } from "./address.js";
 import { Commands } from "./commands.js";
 import { Comparison } from "./comparison.js";
 import { Controls } from "./controls.js";
@@ -23,7 +23,7 @@ import { TrustLamp, zoneOf } from "./trust.js";
 import { Veil } from "./veil.js";
 import { WhatIf } from "./whatif.js";
 
-const INSTRUMENTS_EVERY = 3; // frames between two drawings of the curves: eyes are on the picture
+const WORDS_EVERY = 4; // frames between two updates of curves and captions: eyes are on the picture
 
 export class Player {
   #off = new AbortController();
@@ -35,7 +35,7 @@ export class Player {
   /** `bar` are the nodes of the header, `hello` the fields of the first message, `leave` goes back to the gallery. */
   constructor(root, bar, help, hello, leave) {
     Object.assign(this, { root, bar, help, leave });
-    this.session = new Session(hello);
+    this.session = new Session({ ...hello, encoding: isHere() ? "raw" : "jpeg" });
     this.state = { paused: true };
     this.frame = null;
     this.tree = new Tree();
@@ -117,25 +117,30 @@ export class Player {
 
   async #show(frame) {
     this.frame = frame;
-    const horizon = this.session.welcome.trust?.horizon ?? null;
-    const zone = zoneOf(frame.since_observed, horizon, frame.surprise);
-    this.tree.put(frame.branch, frame.frame, {
-      node: frame.node, zone, picture: frame.dreamPicture && !frame.raw && new Blob([frame.dreamPicture], { type: "image/jpeg" }),
-    });
+    this.zone = zoneOf(frame.since_observed, this.#horizon, frame.surprise);
+    this.tree.put(frame.branch, frame.frame, { node: frame.node, zone: this.zone, bytes: frame.dreamPicture?.slice(), raw: frame.raw });
     this.heads.push(frame);
     this.map.push(frame);
-    if (!(await this.stage.show(frame))) return;
+    const inWords = frame.paused || this.#painted++ % WORDS_EVERY === 0;
+    if (!(await this.stage.show(frame, inWords))) return;
     this.hud.painted(frame.applied, frame.paused);
     this.whatIf.passed(frame);
     this.pad.poll();
-    this.lamp.show(zone, frame.since_observed, horizon, frame.surprise);
     this.#applied(frame.applied);
-    if (frame.paused || this.#painted++ % INSTRUMENTS_EVERY === 0) this.#instruments();
+    if (inWords) this.#instruments();
     if (frame.ended && frame.paused) this.#ended();
   }
 
+  get #horizon() {
+    return this.session.welcome.trust?.horizon ?? null;
+  }
+
   #instruments() {
-    if (this.frame) this.timeline.head = { branch: this.frame.branch, frame: this.frame.frame };
+    if (this.frame) {
+      const { branch, frame, since_observed: since, surprise } = this.frame;
+      this.timeline.head = { branch, frame };
+      this.lamp.show(this.zone, since, this.#horizon, surprise);
+    }
     this.timeline.draw();
     this.heads.draw();
     this.map.draw();
@@ -186,7 +191,7 @@ export class Player {
   }
 
   #applied(seq) {
-    let keys = this.#obeyed.get(seq);
+    const keys = this.#obeyed.get(seq);
     for (const older of this.#obeyed.keys()) {
       if (older < seq) this.#obeyed.delete(older);
     }

@@ -1,6 +1,6 @@
 // One picture on the stage: a canvas as large as the world's own pixels, scaled up by the browser.
 
-import { element } from "./element.js";
+import { element, icon } from "./element.js";
 
 export class Screen {
   #canvas = element("canvas", { role: "img" });
@@ -10,9 +10,10 @@ export class Screen {
   /** `tone` is the token of the dot before the name. */
   constructor(name, tone) {
     this.name = name;
+    this.wide = element("button", { class: "bare wide", "aria-label": `${name} alone`, title: "Alone, or all" }, icon("wide"));
     this.glass = element("div", { class: "glass" }, this.#canvas, this.#empty);
     this.node = element("figure", { class: "screen" },
-      element("figcaption", {}, element("i", { style: `--tone: var(--${tone})` }), name, this.#small), this.glass);
+      element("figcaption", {}, element("i", { style: `--tone: var(--${tone})` }), name, this.#small, this.wide), this.glass);
     this.#canvas.setAttribute("aria-label", `${name}: nothing yet`);
     this.draw = this.#canvas.getContext("2d", { willReadFrequently: true });
   }
@@ -25,16 +26,15 @@ export class Screen {
     this.#canvas.setAttribute("aria-label", `${this.name}: ${text}`);
   }
 
-  /** Show an ImageBitmap; gives its pixels when asked to. */
-  paint(bitmap, wanted = false) {
-    this.#size(bitmap.width, bitmap.height);
-    this.draw.drawImage(bitmap, 0, 0);
-    return wanted ? this.draw.getImageData(0, 0, bitmap.width, bitmap.height) : null;
-  }
-
-  put(pixels) {
-    this.#size(pixels.width, pixels.height);
-    this.draw.putImageData(pixels, 0, 0);
+  /** Show ImageData or an ImageBitmap; gives its pixels when asked to. */
+  paint(picture, wanted = false) {
+    this.#size(picture.width, picture.height);
+    if (picture instanceof ImageData) {
+      this.draw.putImageData(picture, 0, 0);
+      return picture;
+    }
+    this.draw.drawImage(picture, 0, 0);
+    return wanted ? this.draw.getImageData(0, 0, picture.width, picture.height) : null;
   }
 
   /** Nothing to show: say why, and offer what helps. */

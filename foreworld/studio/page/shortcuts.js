@@ -17,9 +17,9 @@ export const SHORTCUTS = [
   [["k"], "snapshot", "keep a snapshot"],
   [["u"], "share", "copy a link to this instant"],
   [["n"], "reset", "start again"],
-  [["1"], "dream", "show or hide the dream"],
-  [["2"], "actual", "show or hide the truth"],
-  [["3"], "difference", "show or hide the difference"],
+  [["1"], "dream", "the dream alone, or all"],
+  [["2"], "actual", "the truth alone, or all"],
+  [["3"], "difference", "the difference alone, or all"],
   [["?", "h"], "help", "this page"],
 ];
 

@@ -11,13 +11,12 @@ const NAMES = { dream: "Dream", truth: "Truth", difference: "Difference", other:
 
 export class Stage {
   #screens = {
-    dream: new Screen(NAMES.dream, "branch-0"), truth: new Screen(NAMES.truth, "good"),
-    difference: new Screen(NAMES.difference, "amber"), other: new Screen(NAMES.other, "branch-1"),
+    dream: new Screen(NAMES.dream, "branch-0"), other: new Screen(NAMES.other, "branch-1"),
+    truth: new Screen(NAMES.truth, "good"), difference: new Screen(NAMES.difference, "amber"),
   };
   #tabs = element("div", { class: "group tabs", role: "radiogroup", "aria-label": "Which picture" });
   #row = element("div", { class: "screens" });
-  #only = "dream"; // what a narrow screen shows
-  #hidden = new Set();
+  #only = NARROW.matches ? "dream" : null; // the one picture that is shown alone
   #vectors = null;
   #newest = 0;
 
@@ -26,7 +25,11 @@ export class Stage {
     Object.assign(this, { tree, runAlong });
     this.node = element("section", { id: "stage", tabindex: "-1", "aria-label": "Pictures" }, this.#tabs, this.#row);
     this.#row.append(...Object.values(this.#screens).map((screen) => screen.node));
-    NARROW.addEventListener("change", () => this.arrange());
+    for (const [name, screen] of Object.entries(this.#screens)) screen.wide.onclick = () => this.choose(name);
+    NARROW.addEventListener("change", () => {
+      this.#only = null;
+      this.arrange();
+    });
   }
 
   fit(welcome) {
@@ -40,25 +43,27 @@ export class Stage {
     this.arrange();
   }
 
-  /** On a narrow screen show this picture alone; on a wide one hide or show it. */
+  /** Show this picture alone; on a wide screen, where it is alone already, all of them again. */
   choose(name) {
-    if (NARROW.matches) this.#only = name;
-    else if (this.#hidden.has(name)) this.#hidden.delete(name);
-    else if (this.#hidden.size < this.possible.length - 1) this.#hidden.add(name);
+    this.#only = this.#only === name && !NARROW.matches ? null : name;
     this.arrange();
   }
 
   arrange(beside = !this.#screens.other.node.hidden) {
-    const seen = this.possible.filter((name) => (NARROW.matches ? name === this.#only : !this.#hidden.has(name)));
-    if (beside && seen.includes("dream") && !NARROW.matches) seen.splice(1, 0, "other");
-    for (const [name, screen] of Object.entries(this.#screens)) screen.node.hidden = !seen.includes(name);
-    for (const tab of this.#tabs.children) tab.setAttribute("aria-checked", String(seen.includes(tab.dataset.screen)));
+    if (NARROW.matches) this.#only ??= "dream";
+    const seen = this.possible.filter((name) => !this.#only || name === this.#only);
+    if (beside && !this.#only) seen.splice(1, 0, "other");
+    for (const [name, screen] of Object.entries(this.#screens)) {
+      screen.node.hidden = !seen.includes(name);
+      screen.wide.setAttribute("aria-pressed", String(name === this.#only));
+    }
+    for (const tab of this.#tabs.children) tab.setAttribute("aria-checked", String(tab.dataset.screen === this.#only));
     this.#row.style.setProperty("--n", seen.length);
-    this.#row.dataset.count = seen.length;
   }
 
-  /** Decode and paint a frame; a newer one that was ready first wins. Gives whether it was painted. */
-  async show(frame) {
+  /** Decode and paint a frame; a newer one that was ready first wins. Gives whether it was painted.
+   * `inWords` has the captions say so as well: not at every frame, for laying out text costs more than the picture. */
+  async show(frame, inWords) {
     const order = ++this.#newest;
     const other = this.tree.other(frame.branch, frame.frame);
     const [dream, truth, before] = await Promise.all([
@@ -67,40 +72,38 @@ export class Stage {
       other && markPicture(other.marks.get(frame.frame)),
     ]);
     if (order < this.#newest) return false;
-    this.#paint(frame, dream, truth);
+    this.#paint(frame, dream, truth, inWords);
     this.#beside(before, other);
-    for (const bitmap of [dream, truth, before]) bitmap?.close();
+    for (const bitmap of [dream, truth, before]) bitmap?.close?.();
     return true;
   }
 
-  #paint(frame, dream, truth) {
+  #paint(frame, dream, truth, inWords) {
     const { dream: left, truth: middle, difference: right } = this.#screens;
     const comparing = Boolean(dream && truth) && !right.node.hidden && dream.width === truth.width && dream.height === truth.height;
     const imagined = dream && left.paint(dream, comparing);
+    const shown = truth && middle.paint(truth, comparing);
+    const wrong = comparing ? embers(imagined, shown, right) : null;
+    if (inWords) this.#say(frame, dream, truth, wrong);
+  }
+
+  #say(frame, dream, truth, wrong) {
+    const { dream: left, truth: middle, difference: right } = this.#screens;
     left.empty(...(dream ? [] : ["This model draws no pictures."]));
     left.note(frame.since_observed ? `${frame.since_observed} steps old` : "just looked");
     left.describe(`frame ${frame.frame}, ${frame.since_observed} steps since the world was seen`);
     middle.empty(...(truth ? [] : this.#why(frame)));
+    middle.note(frame.truthEnded ? "ended" : "simulator");
     right.empty(...(truth ? [] : ["Nothing to compare with."]));
-    if (truth) {
-      const shown = middle.paint(truth, comparing);
-      middle.note(frame.truthEnded ? "ended" : "simulator");
-      if (comparing) this.#embers(imagined, shown, right);
-    }
+    if (wrong === null) return;
+    right.note(`${wrong} % per pixel`);
+    right.describe(`${wrong} per cent wrong per pixel`);
   }
 
   #why(frame) {
     if (frame.truthEnded) return ["The world ended here."];
     if (frame.truth) return ["The world has no picture to show."];
     return ["The world does not run along.", element("button", { onclick: this.runAlong }, "Run it along")];
-  }
-
-  #embers(imagined, shown, screen) {
-    const glow = new ImageData(imagined.width, imagined.height);
-    const wrong = difference(imagined, shown, glow);
-    screen.put(glow);
-    screen.note(`${((wrong / 255) * 100).toFixed(1)} % per pixel`);
-    screen.describe(`${((wrong / 255) * 100).toFixed(1)} per cent wrong per pixel`);
   }
 
   #beside(bitmap, branch) {
@@ -113,6 +116,14 @@ export class Stage {
   }
 }
 
-function markPicture(mark) {
-  return mark?.picture && createImageBitmap(mark.picture);
+/** Paint what differs; gives how much, in per cent of full contrast. */
+function embers(imagined, shown, screen) {
+  const glow = new ImageData(imagined.width, imagined.height);
+  const wrong = difference(imagined, shown, glow);
+  screen.paint(glow);
+  return ((wrong / 255) * 100).toFixed(1);
+}
+
+function markPicture({ bytes, raw }) {
+  return bytes && picture(bytes, raw);
 }

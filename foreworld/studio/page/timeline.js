@@ -1,6 +1,7 @@
 // The timeline: one lane a branch, forks as curves, surprise as a seismograph; point to look, click to go there.
 
 import { element, fitted } from "./element.js";
+import { picture } from "./frame.js";
 import { colour, themeChanged } from "./theme.js";
 import { toneOf } from "./curve.js";
 
@@ -14,16 +15,15 @@ export class Timeline extends EventTarget {
     tabindex: "0", role: "slider", "aria-label": "Timeline: left and right look back, Enter goes there",
     "aria-valuemin": "0",
   });
-  #peek = element("figure", { class: "peek", hidden: true }, element("img", { alt: "" }), element("figcaption"));
+  #peek = element("figure", { class: "peek", hidden: true }, element("canvas"), element("figcaption"));
   #pointed = null; // {branch, frame} under the pointer or the keyboard's cursor
-  #url = null;
 
   /** Fires "go" with detail {branch, frame}. */
   constructor(tree) {
     super();
     this.tree = tree;
     this.head = { branch: 0, frame: 0 };
-    this.node = element("div", { class: "timeline" }, this.#canvas, this.#peek);
+    this.node = element("div", { class: "timeline" }, element("div", { class: "lanes" }, this.#canvas), this.#peek);
     this.#canvas.addEventListener("pointermove", (event) => this.#point(this.#under(event)));
     this.#canvas.addEventListener("pointerleave", () => this.#point(null));
     this.#canvas.addEventListener("click", (event) => this.#go(this.#under(event)));
@@ -62,6 +62,7 @@ export class Timeline extends EventTarget {
     const every = [30, 60, 120, 300, 600, 1200, 3000, 6000].find((n) => (n / span) * width > 70) ?? 12000;
     draw.fillStyle = colour("soft");
     draw.strokeStyle = colour("line");
+    draw.lineWidth = 1;
     draw.font = "11px system-ui, sans-serif";
     draw.textAlign = "center";
     for (let at = Math.ceil(this.#first / every) * every; at <= this.#first + span; at += every) {
@@ -173,16 +174,20 @@ export class Timeline extends EventTarget {
   #point(place) {
     this.#pointed = place;
     const mark = place && this.tree.at(place.branch, place.frame);
-    this.#peek.hidden = !mark;
-    if (mark) {
-      if (this.#url) URL.revokeObjectURL(this.#url);
-      this.#url = URL.createObjectURL(mark.picture);
-      const [image, caption] = this.#peek.children;
-      image.src = this.#url;
-      caption.textContent = `frame ${place.frame}`;
-      const width = this.#canvas.clientWidth;
-      this.#peek.style.left = `${Math.max(50, Math.min(width - 50, this.#x(place.frame, width)))}px`;
-    }
+    this.#peek.hidden = !mark?.bytes;
+    if (mark?.bytes) this.#show(place, mark);
     this.draw();
+  }
+
+  async #show(place, { bytes, raw }) {
+    const [canvas, caption] = this.#peek.children;
+    const shown = await picture(bytes, raw);
+    Object.assign(canvas, { width: shown.width, height: shown.height });
+    const draw = canvas.getContext("2d");
+    if (shown instanceof ImageData) draw.putImageData(shown, 0, 0);
+    else draw.drawImage(shown, 0, 0);
+    caption.textContent = `frame ${place.frame}`;
+    const width = this.#canvas.clientWidth;
+    this.#peek.style.left = `${Math.max(50, Math.min(width - 50, this.#x(place.frame, width)))}px`;
   }
 }

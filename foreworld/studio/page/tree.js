@@ -1,10 +1,11 @@
 // What was played so far: branches, where each forked off, and the pictures along them.
 
-const KEPT = 6000; // pictures a page remembers: four minutes at 24 a second, a few megabytes
+const KEPT_BYTES = 48e6; // of pictures: minutes at 24 a second
 const NEAR = 24; // frames that were dropped or forgotten are looked up among their neighbours
 
 export class Tree extends EventTarget {
   #order = [];
+  #bytes = 0;
 
   constructor() {
     super();
@@ -20,27 +21,27 @@ export class Tree extends EventTarget {
     let lane = 0;
     const ordered = new Map();
     for (const { branch: id, label, parent, first, from_frame: from, frame } of said.values()) {
-      const marks = this.branches.get(id)?.marks ?? new Map();
-      const last = Math.max(from, frame, ...(marks.size ? [Math.max(...marks.keys())] : []));
-      ordered.set(id, { id, label, parent, first, from, last, lane: lane++, marks });
+      const branch = this.branches.get(id) ?? { id, first, last: from, marks: new Map() };
+      ordered.set(id, Object.assign(branch, { label, parent, from, last: Math.max(branch.last, frame), lane: lane++ }));
     }
     this.branches = ordered;
     this.dispatchEvent(new Event("change"));
   }
 
-  /** A frame was shown: `mark` is {node, picture: Blob, zone}. */
+  /** A frame was shown: `mark` is {node, zone, bytes, raw}, the bytes those of its picture, or null. */
   put(id, frame, mark) {
     const branch = this.branches.get(id);
     if (!branch) return;
-    if (!branch.marks.has(frame)) this.#order.push([id, frame]);
+    this.#order.push([branch, frame, mark]);
+    this.#bytes += mark.bytes?.length ?? 0;
     branch.marks.set(frame, mark);
     branch.last = Math.max(branch.last, frame);
-    if (this.#order.length > KEPT) this.#forget();
+    while (this.#bytes > KEPT_BYTES) this.#forget();
   }
 
   clear() {
     this.branches.clear();
-    this.#order.length = 0;
+    this.#order.length = this.#bytes = 0;
   }
 
   get first() {
@@ -75,7 +76,8 @@ export class Tree extends EventTarget {
   }
 
   #forget() {
-    const [id, frame] = this.#order.shift();
-    this.branches.get(id)?.marks.delete(frame);
+    const [branch, frame, mark] = this.#order.shift();
+    this.#bytes -= mark.bytes?.length ?? 0;
+    if (branch.marks.get(frame) === mark) branch.marks.delete(frame);
   }
 }

@@ -27,6 +27,7 @@ export class TrustLamp {
 
   constructor(node) {
     this.node = node;
+    delete node.dataset.zone;
     node.replaceChildren(element("span", { class: "lamp" }), this.#words, this.#gauge, this.#far);
   }
 

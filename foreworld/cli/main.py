@@ -33,6 +33,7 @@ VERBS = {  # verb: (module, what it does)
     "evaluate": ("foreworld.cli.evaluate", "let a model act in its world, beside baselines"),
     "trust": ("foreworld.cli.trust", "examine a model: what it can be trusted with, and how far"),
     "imagine": ("foreworld.cli.imagine", "roll a model forward and save what it foresees"),
+    "export": ("foreworld.cli.export", "write a world to a folder that plays in a browser tab"),
     "info": ("foreworld.cli.info", "say what a run or an episode store holds"),
 }
 

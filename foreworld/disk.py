@@ -60,9 +60,9 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
-        for file in temporary.rglob("*"):
-            sync(file)
-        os.chmod(temporary, 0o755)  # as for files
+        for part in (temporary, *temporary.rglob("*")):
+            os.chmod(part, 0o755 if part.is_dir() else 0o644)  # as for files: others may read
+            sync(part)
         os.rename(temporary, path)
     except BaseException:
         shutil.rmtree(temporary)

@@ -26,9 +26,10 @@ from torch import Tensor
 
 from foreworld.disk import whole_folder, write_json
 from foreworld.errors import unknown
+from foreworld.serving.controls import action_json, heads_json, images_json, keymap
 from foreworld.serving.graphs import Graph, leaves, make_graphs
 from foreworld.serving.targets import TARGETS
-from foreworld.vocab import Spec, State, WorldModel, map_state
+from foreworld.vocab import State, WorldModel, map_state
 
 FORMAT, VERSION = "foreworld-world", 1
 
@@ -51,10 +52,11 @@ def write_bundle(
     if to not in TARGETS:
         raise unknown("target", to, TARGETS)
     target = TARGETS[to]
-    for head in heads or ():
+    said = heads or model.heads
+    for head in said:
         if head not in model.heads:
             raise unknown("head", head, model.heads)
-    graphs = [g for g in make_graphs(model, rows, heads) if g.name in target.graphs]
+    graphs = [g for g in make_graphs(model, rows, said) if g.name in target.graphs]
     states = [model.initial(1), *([] if starts is None else [starts])]
     begin = map_state(lambda *x: torch.cat(x).contiguous(), *states)
     with whole_folder(out) as folder:
@@ -68,19 +70,16 @@ def write_bundle(
             "format": FORMAT,
             "version": VERSION,
             **about,
-            "action": model.specs["action"].to_json(),
-            "heads": {h: head_json(model.specs.get(h)) for h in heads or model.heads},
+            "action": action_json(model.specs["action"]),
+            "keymap": keymap(model.specs["action"]),
+            "heads": {h: x for h, x in heads_json(model).items() if h in said},
+            "images": {h: x for h, x in images_json(model).items() if h in said},
             "graphs": {g.name: graph_json(g, target.suffix) for g in graphs},
             "starts": len(begin.action),
             "files": {str(f.relative_to(folder)): file_json(f) for f in sorted(files(folder))},
         }
         write_json(folder / "manifest.json", manifest)
     return manifest
-
-
-def head_json(spec: Spec | None) -> dict[str, Any]:
-    """What a head predicts: the spec of its key, or one number such as the reward."""
-    return (spec or Spec((), "float32", "vector")).to_json()
 
 
 def graph_json(graph: Graph, suffix: str) -> dict[str, Any]:

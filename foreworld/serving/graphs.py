@@ -84,6 +84,7 @@ class Verb(nn.Module):
         super().__init__()
         self.model, self.like = model, like
         self.count = len(leaves(like))
+        self.train(model.training)
 
     def split(self, inputs: tuple[Tensor, ...]) -> tuple[State, tuple[Tensor, ...]]:
         return with_leaves(self.like, inputs[: self.count]), inputs[self.count :]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,22 +31,35 @@ def write_onnx(graph: Graph, path: Path) -> None:
     """Raises ModuleNotFoundError without the extra `export`."""
     for module in ("onnx", "onnxscript"):
         require(module, "export")
-    program = torch.onnx.export(
-        graph.verb,
-        tuple(graph.inputs.values()),
-        input_names=list(graph.inputs),
-        output_names=list(graph.outputs),
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
+    with quiet():
+        program = torch.onnx.export(
+            graph.verb,
+            tuple(graph.inputs.values()),
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None
     program.save(path, external_data=False)
 
 
 def write_torch(graph: Graph, path: Path) -> None:
     """What `torch.export.load(path).module()` calls with the inputs in their order."""
-    torch.export.save(torch.export.export(graph.verb, tuple(graph.inputs.values())), path)
+    with quiet():
+        torch.export.save(torch.export.export(graph.verb, tuple(graph.inputs.values())), path)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The exporters warn of their own insides, and of packages that nobody asked for."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 TARGETS = {

@@ -56,7 +56,7 @@ class Tab {
     $("timeline").addEventListener("input", () => this.pause(true) || this.goTo(Number($("timeline").value)));
     const click = (id) => () => $(id).click();
     const commands = { " ": click("pause"), ".": click("step"), ",": click("back"), r: click("restart") };
-    mountKeyboard(this.hands, () => this.steering.keys, commands);
+    mountKeyboard(this.hands, () => this.steering.keys, commands, new AbortController().signal);
     this.hands.addEventListener("change", () => {
       if (this.hands.down.length && this.paused && !this.ended) this.pause(false); // a key is a wish to play
     });

@@ -29,7 +29,7 @@ from foreworld.cli.export import run as export
 from foreworld.disk import write_json
 from foreworld.evaluation import provenance
 from foreworld.run import load
-from foreworld.serving.graphs import leaves, with_leaves
+from foreworld.serving.graphs import numbers, with_leaves
 from foreworld.vocab import WorldModel
 
 RESULT = Path(__file__).parent / "results" / "export_web.json"
@@ -62,9 +62,9 @@ COST = """async ({action, noise, steps}) => {
 }"""
 WATCH = """() => {
   window.frames_at = [];
-  new MutationObserver(() => window.frames_at.push(performance.now()))
-    .observe(document.getElementById("frame"), { childList: true, characterData: true, subtree: true });
+  studio.session.addEventListener("frame", () => frames_at.push(performance.now()));
 }"""
+READY = ".veil b:has-text('Step in')"
 
 
 def main() -> None:
@@ -79,12 +79,12 @@ def main() -> None:
         with served(folder) as url, browser(arguments.chromium) as (page, complaints, version):
             began = time.perf_counter()
             page.goto(url)
-            page.wait_for_selector("#veil b:has-text('Press a key')")
+            page.wait_for_selector(READY)
             measured = {
                 "loaded_s": round(time.perf_counter() - began, 2),
                 "difference": difference(page, load(arguments.run).model, folder),
                 "cost": cost(page, manifest),
-                "play": [play(page, fps, arguments.seconds) for fps in (24, 60)],
+                "play": [play(page, speed, arguments.seconds) for speed in (1, 4)],
                 "webgpu": page.evaluate("navigator.gpu?.requestAdapter().then(Boolean) ?? false"),
                 "complaints": complaints,
             }
@@ -141,7 +141,7 @@ def difference(page: Page, model: WorldModel, folder: Path) -> dict[str, float]:
     starts = load_file(folder / "starts.safetensors")
     state = model.initial(1)
     row = 1 % len(starts["action"])
-    state = with_leaves(state, [starts[name][row : row + 1] for name in leaves(state)])
+    state = with_leaves(state, [starts[name][row : row + 1] for name in numbers(state)])
     actions, noise = chances(model)
     told = page.evaluate(
         STEP,
@@ -174,24 +174,25 @@ def cost(page: Page, manifest: dict[str, Any]) -> dict[str, float]:
     """Milliseconds of imagining and drawing one step, nothing else going on in the tab."""
     inputs = manifest["graphs"]["imagine"]["inputs"]
     zeros = {k: [0] * int(np.prod(inputs[k]["shape"])) for k in ("action", "noise") if k in inputs}
-    took = page.evaluate(COST, {"action": zeros["action"], "noise": zeros.get("noise"), "steps": COSTED})
+    took = page.evaluate(
+        COST, {"action": zeros["action"], "noise": zeros.get("noise"), "steps": COSTED}
+    )
     quick = np.percentile(took[20:], [50, 95])
     return {"steps": COSTED, "median_ms": round(quick[0], 3), "p95_ms": round(quick[1], 3)}
 
 
-def play(page: Page, fps: int, seconds: float) -> dict[str, float]:
+def play(page: Page, speed: int, seconds: float) -> dict[str, float]:
     """Frames a second, and the gaps between them, while a key is held."""
-    page.select_option("#speed", str(fps))
-    page.keyboard.press("r")
+    page.evaluate("async (speed) => await studio.commands.speed(speed)", speed)
+    page.keyboard.press("n")
     page.evaluate(WATCH)
-    key = page.evaluate("fetch('manifest.json').then(m => m.json()).then(m => m.keymap[0].keys[0])")
-    page.keyboard.down({"arrowleft": "ArrowLeft", "arrowright": "ArrowRight"}.get(key, key))
+    page.keyboard.down("ArrowLeft")
     page.wait_for_timeout(1000 * seconds)
-    times = np.array(page.evaluate("window.frames_at"))
-    page.keyboard.up({"arrowleft": "ArrowLeft", "arrowright": "ArrowRight"}.get(key, key))
+    times = np.array(page.evaluate("frames_at"))
+    page.keyboard.up("ArrowLeft")
     gaps = np.diff(times)
     return {
-        "asked_fps": fps,
+        "asked_fps": page.evaluate("studio.session.welcome.fps") * speed,
         "fps": round(1000 * len(gaps) / (times[-1] - times[0]), 2),
         "frames": len(times),
         "p95_gap_ms": round(float(np.percentile(gaps, 95)), 1),

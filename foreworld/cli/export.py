@@ -49,7 +49,9 @@ def run(args: Args) -> dict[str, Any]:
         "world": opened.world.env if opened.world else None,
         "step": opened.step,
         "model": fingerprint.of_model(opened.model),
+        "parameters": sum(p.numel() for p in opened.model.parameters()),
         "fps": args.fps,
+        "trust": None,
     }
     manifest = write_bundle(
         args.out, args.to, opened.model, _starts(opened, args.seed), about, args.heads, args.rows

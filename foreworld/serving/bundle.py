@@ -14,9 +14,7 @@ It is written as a hidden sibling and renamed: it is there whole or not at all.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,8 @@ from torch import Tensor
 from foreworld.disk import whole_folder, write_json
 from foreworld.errors import unknown
 from foreworld.serving.controls import action_json, heads_json, images_json, keymap
-from foreworld.serving.graphs import Graph, leaves, make_graphs
+from foreworld.serving.graphs import Graph, make_graphs, numbers
+from foreworld.serving.page import copy_page
 from foreworld.serving.targets import TARGETS
 from foreworld.vocab import State, WorldModel, map_state
 
@@ -62,10 +61,9 @@ def write_bundle(
     with whole_folder(out) as folder:
         for graph in graphs:
             target.write(graph, folder / f"{graph.name}.{target.suffix}")
-        save_file(leaves(begin), folder / "starts.safetensors")
+        save_file(numbers(begin), folder / "starts.safetensors")
         if target.page:
-            with resources.as_file(resources.files("foreworld.serving") / "web") as page:
-                shutil.copytree(page, folder, dirs_exist_ok=True)
+            copy_page(folder)
         manifest = {
             "format": FORMAT,
             "version": VERSION,

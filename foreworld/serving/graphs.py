@@ -18,6 +18,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from foreworld.sessions.snapshot import leaves
 from foreworld.vocab import Spec, State, WorldModel, map_state, observation_keys
 
 Tensors = dict[str, Tensor]
@@ -33,21 +34,13 @@ class Graph:
     outputs: tuple[str, ...]
 
 
-def leaves(state: State, path: str = "") -> Tensors:
-    """The tensors of a state by name; those without numbers are left out."""
-    if state is None:
-        return {}
-    if isinstance(state, Tensor):
-        return {path: state} if state.numel() else {}
-    names = getattr(state, "_fields", range(len(state)))
-    found: Tensors = {}
-    for name, part in zip(names, state, strict=True):
-        found |= leaves(part, f"{path}.{name}" if path else str(name))
-    return found
+def numbers(state: State) -> Tensors:
+    """The leaves of a state by name, without those that hold no numbers."""
+    return {name: leaf for name, leaf in leaves(state).items() if leaf.numel()}
 
 
 def with_leaves(like: State, tensors: Sequence[Tensor]) -> State:
-    """A state of the form of `like`, made of what `leaves` gave, in its order."""
+    """A state of the form of `like`, made of what `numbers` gave, in its order."""
     rest = iter(tensors)
     return map_state(lambda old: next(rest) if old.numel() else old, like)
 
@@ -60,7 +53,7 @@ def make_graphs(
     The model is expected to stand still: eval mode, no gradients.
     """
     state = model.initial(rows)
-    has = leaves(state)
+    has = numbers(state)
     action = _examples({"action": model.specs["action"]}, rows)
     noise = {"noise": model.noise(rows, 1, seed=0)[:, 0]}
     chance = {name: x for name, x in noise.items() if x.numel()}  # some models draw nothing
@@ -68,7 +61,8 @@ def make_graphs(
     seen = _examples({k: model.specs[k] for k in keys}, rows)
     first = {"is_first": torch.ones(rows, dtype=torch.bool)}
     said = tuple(heads or model.heads)
-    before = {f"state.{name}": x for name, x in has.items()}
+    # Clones: a tensor that is two leaves of `initial` would be one input of the graph.
+    before = {f"state.{name}": x.clone() for name, x in has.items()}
     after = tuple(f"next.{name}" for name in has)
     return [
         Graph("imagine", Imagine(model, state), before | action | chance, after),
@@ -83,7 +77,7 @@ class Verb(nn.Module):
     def __init__(self, model: WorldModel, like: State) -> None:
         super().__init__()
         self.model, self.like = model, like
-        self.count = len(leaves(like))
+        self.count = len(numbers(like))
         self.train(model.training)
 
     def split(self, inputs: tuple[Tensor, ...]) -> tuple[State, tuple[Tensor, ...]]:
@@ -120,7 +114,7 @@ class Observe(Verb):
 
 
 def _out(state: State) -> tuple[Tensor, ...]:
-    return tuple(leaves(state).values())
+    return tuple(numbers(state).values())
 
 
 def _examples(specs: Mapping[str, Spec], rows: int) -> Tensors:

@@ -60,7 +60,9 @@ class Drift(WorldModel):
         state = self.imagine(state, state.action)
         first = batch["is_first"][:, -1:]
         action = batch["action"][:, -1] if "action" in batch else torch.zeros_like(state.action)
-        place = torch.where(first, batch["place"][:, -1], 0.5 * (batch["place"][:, -1] + state.place))
+        place = torch.where(
+            first, batch["place"][:, -1], 0.5 * (batch["place"][:, -1] + state.place)
+        )
         return state._replace(place=place, action=action)
 
     def imagine(self, state: DriftState, action: Tensor, noise: Tensor | None = None) -> DriftState:

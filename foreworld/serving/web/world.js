@@ -71,19 +71,6 @@ export class World {
   }
 }
 
-/** A generator of standard normal numbers; the same seed gives the same dream. */
-export function normals(seed) {
-  let a = seed >>> 0;
-  const uniform = () => {
-    // mulberry32: small, and good enough for noise
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-}
-
 function tensor({ dtype, shape }, values) {
   const convert = dtype === "int64" ? BigInt : Number;
   return new ort.Tensor(dtype, ARRAYS[dtype].from(Array.from(values), convert), shape);

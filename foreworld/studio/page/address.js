@@ -9,7 +9,9 @@ export function isHere() {
 
 /** A path of the server, with the token where one is needed. */
 export function path(name) {
-  return token ? `${name}${name.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}` : name;
+  return token
+    ? `${name}${name.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}`
+    : name;
 }
 
 export function socketAddress() {
@@ -25,7 +27,11 @@ export async function fetchJson(name) {
 /** {world, session, snapshot} of the address, each a string or null; nothing of them: the gallery. */
 export function asked() {
   const words = new URLSearchParams(location.hash.slice(1));
-  return { world: words.get("world"), session: words.get("session"), snapshot: words.get("snapshot") };
+  return {
+    world: words.get("world"),
+    session: words.get("session"),
+    snapshot: words.get("snapshot"),
+  };
 }
 
 export function hashOf(fields) {

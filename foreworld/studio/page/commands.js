@@ -77,7 +77,10 @@ export class Commands {
     const answer = await this.send("snapshot", {});
     if (!answer) return;
     const link = snapshotLink(answer.hash, this.session.welcome.world);
-    const copied = await navigator.clipboard?.writeText(link).then(() => true, () => false);
+    const copied = await navigator.clipboard?.writeText(link).then(
+      () => true,
+      () => false,
+    );
     say(copied ? `Link copied: ${link}` : `A link to this instant: ${link}`);
   };
 
@@ -91,10 +94,17 @@ export class Commands {
     const { tree, frame } = this.now();
     const branch = frame && tree.branches.get(frame.branch);
     if (!branch || branch.parent === null) {
-      complain("There is nothing to compare with yet.", "Fork first: press one of the “what if” keys.");
+      complain(
+        "There is nothing to compare with yet.",
+        "Fork first: press one of the “what if” keys.",
+      );
       return;
     }
-    const answer = await this.send("compare", { branches: [branch.parent, branch.id], h: HORIZON, n: PAIRS });
+    const answer = await this.send("compare", {
+      branches: [branch.parent, branch.id],
+      h: HORIZON,
+      n: PAIRS,
+    });
     if (answer) this.shown.comparison(answer.comparison);
   };
 

@@ -16,8 +16,13 @@ export class Curve {
   /** `label` is what people read; `tone` the token of its colour; `floor` and `ceiling` bound the axis if known. */
   constructor(label, { tone, floor, ceiling, lamp } = {}) {
     Object.assign(this, { label, tone, floor, ceiling, lamp });
-    this.node = element("div", { class: "curve" },
-      element("span", { class: "name", title: label }, label), this.#canvas, this.#value);
+    this.node = element(
+      "div",
+      { class: "curve" },
+      element("span", { class: "name", title: label }, label),
+      this.#canvas,
+      this.#value,
+    );
   }
 
   /** The numbers of this instant, and how unsure each is (same length) or nothing. */
@@ -105,7 +110,9 @@ export class Curve {
     draw.fillStyle = tone;
     draw.globalAlpha = 0.18;
     draw.beginPath();
-    this.#rows.forEach((row, i) => draw.lineTo(x(i), y(row.values[index] + (row.spread?.[index] ?? 0))));
+    this.#rows.forEach((row, i) =>
+      draw.lineTo(x(i), y(row.values[index] + (row.spread?.[index] ?? 0))),
+    );
     [...this.#rows.keys()].reverse().forEach((i) => {
       const row = this.#rows[i];
       draw.lineTo(x(i), y(row.values[index] - (row.spread?.[index] ?? 0)));

@@ -1,6 +1,12 @@
 // How far the dream is from the truth, pixel by pixel: black where they agree, embers where they do not.
 
-const STOPS = [[10, 8, 12], [92, 34, 20], [214, 96, 36], [255, 190, 110], [255, 250, 235]];
+const STOPS = [
+  [10, 8, 12],
+  [92, 34, 20],
+  [214, 96, 36],
+  [255, 190, 110],
+  [255, 250, 235],
+];
 const GAIN = 2.4; // half of full contrast is wrong enough to glow white
 const EMBERS = embers();
 
@@ -11,7 +17,8 @@ export function difference(a, b, out) {
     const wrong =
       (Math.abs(a.data[i] - b.data[i]) +
         Math.abs(a.data[i + 1] - b.data[i + 1]) +
-        Math.abs(a.data[i + 2] - b.data[i + 2])) / 3;
+        Math.abs(a.data[i + 2] - b.data[i + 2])) /
+      3;
     total += wrong;
     const at = Math.min(255, Math.round(wrong * GAIN)) * 3;
     out.data[i] = EMBERS[at];

@@ -4,7 +4,8 @@ export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name === "style") made.style.cssText = value; // an attribute would need the page's policy to allow it
+    if (name === "style")
+      made.style.cssText = value; // an attribute would need the page's policy to allow it
     else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? "" : value);
   }

@@ -11,16 +11,34 @@ export class Futures {
   constructor(map, ask, take) {
     this.map = map;
     this.take = take;
-    this.button = element("button", { "data-command": "plan", title: "Ask the planner", onclick: ask }, icon("fan"), "Futures");
-    this.node = element("section", { class: "panel", "aria-label": "Latent map and the planner's futures" },
-      element("header", {}, element("h2", {}, "Latent map"), this.button), map.node, this.#words, this.#list);
+    this.button = element(
+      "button",
+      { "data-command": "plan", title: "Ask the planner", onclick: ask },
+      icon("fan"),
+      "Futures",
+    );
+    this.node = element(
+      "section",
+      { class: "panel", "aria-label": "Latent map and the planner's futures" },
+      element("header", {}, element("h2", {}, "Latent map"), this.button),
+      map.node,
+      this.#words,
+      this.#list,
+    );
   }
 
   show(plan) {
-    this.map.futures = plan.candidates.filter((each) => each.points?.length)
-      .map((each) => ({ points: each.points, score: each.score, chosen: each === plan.candidates[plan.chosen] }));
+    this.map.futures = plan.candidates
+      .filter((each) => each.points?.length)
+      .map((each) => ({
+        points: each.points,
+        score: each.score,
+        chosen: each === plan.candidates[plan.chosen],
+      }));
     this.#words.textContent = `${plan.planner} looked ${plan.horizon} steps ahead; step into one of its futures:`;
-    this.#list.replaceChildren(...plan.candidates.map((each, i) => this.#card(each, i, i === plan.chosen)));
+    this.#list.replaceChildren(
+      ...plan.candidates.map((each, i) => this.#card(each, i, i === plan.chosen)),
+    );
     this.map.draw();
   }
 
@@ -31,10 +49,18 @@ export class Futures {
   }
 
   #card(candidate, index, chosen) {
-    const image = candidate.image && element("img", { src: `data:image/jpeg;base64,${candidate.image}`, alt: "" });
-    return element("button", {
-      class: `future${chosen ? " chosen" : ""}`, onclick: () => this.take(candidate, index),
-      "aria-label": `Future ${index + 1}, score ${written(candidate.score)}${chosen ? ", chosen" : ""}: step into it`,
-    }, image, element("span", {}, written(candidate.score)));
+    const image =
+      candidate.image &&
+      element("img", { src: `data:image/jpeg;base64,${candidate.image}`, alt: "" });
+    return element(
+      "button",
+      {
+        class: `future${chosen ? " chosen" : ""}`,
+        onclick: () => this.take(candidate, index),
+        "aria-label": `Future ${index + 1}, score ${written(candidate.score)}${chosen ? ", chosen" : ""}: step into it`,
+      },
+      image,
+      element("span", {}, written(candidate.score)),
+    );
   }
 }

@@ -12,7 +12,10 @@ export async function showGallery(root) {
   const before = element("section", { class: "before", hidden: true });
   root.replaceChildren(lead(), worlds, before);
   try {
-    const [known, sessions] = await Promise.all([fetchJson("/api/worlds"), fetchJson("/api/sessions")]);
+    const [known, sessions] = await Promise.all([
+      fetchJson("/api/worlds"),
+      fetchJson("/api/sessions"),
+    ]);
     worlds.replaceChildren(...(known.length ? known.map(card) : [nothing()]));
     if (sessions.length) show(before, sessions, known);
   } catch (error) {
@@ -21,24 +24,46 @@ export async function showGallery(root) {
 }
 
 function lead() {
-  return element("header", { class: "lead" }, element("h1", {}, "Step into a learned world."),
-    element("p", {}, "Each of these is a neural network that has watched a world and now dreams it, frame by frame, from " +
-      "your keys. Steer it, fork it, ask “what if”, and hold it against the truth."));
+  return element(
+    "header",
+    { class: "lead" },
+    element("h1", {}, "Step into a learned world."),
+    element(
+      "p",
+      {},
+      "Each of these is a neural network that has watched a world and now dreams it, frame by frame, from " +
+        "your keys. Steer it, fork it, ask “what if”, and hold it against the truth.",
+    ),
+  );
 }
 
 function card(world) {
-  const open = () => { location.hash = hashOf({ world: world.name }); };
-  return element("article", { class: "worldcard" },
+  const open = () => {
+    location.hash = hashOf({ world: world.name });
+  };
+  return element(
+    "article",
+    { class: "worldcard" },
     element("div", { class: "picture" }, ...pictureOf(world)),
-    element("div", { class: "about" },
-      element("h2", {}, element("button", { "data-world": world.name, onclick: open }, world.title)),
-      element("p", {}, world.about || world.env), element("div", { class: "facts" }, ...facts(world))));
+    element(
+      "div",
+      { class: "about" },
+      element(
+        "h2",
+        {},
+        element("button", { "data-world": world.name, onclick: open }, world.title),
+      ),
+      element("p", {}, world.about || world.env),
+      element("div", { class: "facts" }, ...facts(world)),
+    ),
+  );
 }
 
 function facts({ family, parameters, horizon, light, source }) {
   const chips = [["", family]];
   if (parameters) chips.push(["", `${(parameters / 1e6).toFixed(1)} M parameters`]);
-  if (typeof horizon === "number") chips.push([LIGHTS[light] ?? "", `trusted for ${horizon} steps`]);
+  if (typeof horizon === "number")
+    chips.push([LIGHTS[light] ?? "", `trusted for ${horizon} steps`]);
   if (source === "run") chips.push(["", "your run"]);
   return chips.map(([tone, text]) => element("span", { class: `chip ${tone}` }, text));
 }
@@ -63,7 +88,15 @@ function rings(name) {
     draw.strokeStyle = `hsl(${hue + next() * 70} 70% ${45 + next() * 30}% / .5)`;
     draw.lineWidth = 0.6 + next() * 2.5;
     draw.beginPath();
-    draw.ellipse(160 + (next() - 0.5) * 120, 120 + (next() - 0.5) * 70, 20 + next() * 130, 20 + next() * 90, next() * 3, 0, 7);
+    draw.ellipse(
+      160 + (next() - 0.5) * 120,
+      120 + (next() - 0.5) * 70,
+      20 + next() * 130,
+      20 + next() * 90,
+      next() * 3,
+      0,
+      7,
+    );
     draw.stroke();
   }
   return canvas;
@@ -71,13 +104,35 @@ function rings(name) {
 
 function show(section, sessions, worlds) {
   const titles = new Map(worlds.map(({ name, title }) => [name, title]));
-  section.replaceChildren(element("h2", {}, "Go on"), element("ul", {}, ...sessions.map(({ session, world, frame, branches }) =>
-    element("li", {}, element("a", { class: "button", href: hashOf({ world, session }) },
-      `${titles.get(world) ?? world}, frame ${frame}${branches > 1 ? `, ${branches} branches` : ""}`)))));
+  section.replaceChildren(
+    element("h2", {}, "Go on"),
+    element(
+      "ul",
+      {},
+      ...sessions.map(({ session, world, frame, branches }) =>
+        element(
+          "li",
+          {},
+          element(
+            "a",
+            { class: "button", href: hashOf({ world, session }) },
+            `${titles.get(world) ?? world}, frame ${frame}${branches > 1 ? `, ${branches} branches` : ""}`,
+          ),
+        ),
+      ),
+    ),
+  );
   section.hidden = false;
 }
 
 function nothing() {
-  return element("div", { class: "nothing" }, "No world is here yet. Train one in a minute with ",
-    element("code", {}, "foreworld demo"), " and play it with ", element("code", {}, "foreworld play runs/demo"), ".");
+  return element(
+    "div",
+    { class: "nothing" },
+    "No world is here yet. Train one in a minute with ",
+    element("code", {}, "foreworld demo"),
+    " and play it with ",
+    element("code", {}, "foreworld play runs/demo"),
+    ".",
+  );
 }

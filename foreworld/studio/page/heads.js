@@ -14,8 +14,12 @@ export class Heads {
   #body = element("div");
 
   constructor() {
-    this.node = element("section", { class: "panel", "aria-label": "What the model foretells" },
-      element("header", {}, element("h2", {}, "Foretold")), this.#body);
+    this.node = element(
+      "section",
+      { class: "panel", "aria-label": "What the model foretells" },
+      element("header", {}, element("h2", {}, "Foretold")),
+      this.#body,
+    );
   }
 
   fit({ heads, truth }) {
@@ -23,13 +27,25 @@ export class Heads {
     this.#vectors.clear();
     let tone = 0;
     for (const [name, head] of Object.entries(heads)) {
-      if (head.kind === "scalar") this.#scalars.set(name, new Curve(titled(name, head.unit), { tone: `branch-${tone++ % 6}` }));
+      if (head.kind === "scalar")
+        this.#scalars.set(
+          name,
+          new Curve(titled(name, head.unit), { tone: `branch-${tone++ % 6}` }),
+        );
       else if (head.kind === "probability") {
-        this.#scalars.set(name, new Curve(titled(name), { tone: `branch-${tone++ % 6}`, floor: 0, ceiling: 1 }));
+        this.#scalars.set(
+          name,
+          new Curve(titled(name), { tone: `branch-${tone++ % 6}`, floor: 0, ceiling: 1 }),
+        );
       } else this.#vectors.set(name, new Vector(name, head));
     }
     this.#surprise.node.hidden = !truth.possible;
-    const parts = [...this.#scalars.values(), this.#surprise, this.#doubt, ...this.#vectors.values()];
+    const parts = [
+      ...this.#scalars.values(),
+      this.#surprise,
+      this.#doubt,
+      ...this.#vectors.values(),
+    ];
     this.#body.replaceChildren(...parts.map((part) => part.node));
   }
 
@@ -37,17 +53,30 @@ export class Heads {
     for (const [name, curve] of this.#scalars) {
       if (typeof frame.heads?.[name] === "number") curve.push([frame.heads[name]]);
     }
-    for (const [name, vector] of this.#vectors) vector.push(frame.heads?.[name], frame.truth?.[name]);
+    for (const [name, vector] of this.#vectors)
+      vector.push(frame.heads?.[name], frame.truth?.[name]);
     if (frame.surprise !== null) this.#surprise.push([frame.surprise]);
     if (frame.uncertainty !== null) this.#doubt.push([frame.uncertainty]);
   }
 
   clear() {
-    for (const part of [...this.#scalars.values(), ...this.#vectors.values(), this.#surprise, this.#doubt]) part.clear();
+    for (const part of [
+      ...this.#scalars.values(),
+      ...this.#vectors.values(),
+      this.#surprise,
+      this.#doubt,
+    ])
+      part.clear();
   }
 
   draw() {
-    for (const part of [...this.#scalars.values(), ...this.#vectors.values(), this.#surprise, this.#doubt]) part.draw();
+    for (const part of [
+      ...this.#scalars.values(),
+      ...this.#vectors.values(),
+      this.#surprise,
+      this.#doubt,
+    ])
+      part.draw();
   }
 }
 
@@ -60,8 +89,17 @@ export class Vector {
     this.names = names ?? Array.from({ length: size }, (_, i) => `${name} ${i}`);
     const rows = element("div", { class: "rows" });
     this.#rows = this.names.slice(0, MOST_ROWS).map((label) => new Row(label, rows));
-    this.node = element("details", { class: "vector" },
-      element("summary", {}, element("span", {}, titled(name)), element("small", {}, `${this.names.length} numbers`)), rows);
+    this.node = element(
+      "details",
+      { class: "vector" },
+      element(
+        "summary",
+        {},
+        element("span", {}, titled(name)),
+        element("small", {}, `${this.names.length} numbers`),
+      ),
+      rows,
+    );
   }
 
   push(values, truth) {
@@ -87,7 +125,11 @@ class Row {
 
   constructor(name, parent) {
     this.clear();
-    parent.append(element("span", { class: "name", title: name }, name), element("span", { class: "bar-of" }, this.#bar, this.#notch), this.#value);
+    parent.append(
+      element("span", { class: "name", title: name }, name),
+      element("span", { class: "bar-of" }, this.#bar, this.#notch),
+      this.#value,
+    );
   }
 
   clear() {

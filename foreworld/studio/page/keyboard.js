@@ -7,18 +7,22 @@ export function keyName(event) {
 
 /** `keys` gives {taken: the world's keys, byKey: the studio's commands}. */
 export function mountKeyboard(hands, keys, signal) {
-  addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;
-    const key = keyName(event);
-    const { taken, byKey } = keys();
-    if (taken.has(key)) {
-      event.preventDefault();
-      if (!event.repeat) hands.press(key, "keyboard");
-    } else if (byKey[key] && !pressesButton(event.target, key)) {
-      event.preventDefault();
-      if (!event.repeat) byKey[key]();
-    }
-  }, { signal });
+  addEventListener(
+    "keydown",
+    (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;
+      const key = keyName(event);
+      const { taken, byKey } = keys();
+      if (taken.has(key)) {
+        event.preventDefault();
+        if (!event.repeat) hands.press(key, "keyboard");
+      } else if (byKey[key] && !pressesButton(event.target, key)) {
+        event.preventDefault();
+        if (!event.repeat) byKey[key]();
+      }
+    },
+    { signal },
+  );
   addEventListener("keyup", (event) => hands.release(keyName(event), "keyboard"), { signal });
   addEventListener("blur", () => hands.letGo(), { signal });
   addEventListener("click", dropFocus, { signal });

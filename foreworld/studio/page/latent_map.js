@@ -8,7 +8,10 @@ const KEPT = 400;
 
 export class LatentMap {
   #paths = new Map(); // branch -> [[x, y], ...]
-  #canvas = element("canvas", { role: "img", "aria-label": "Map of the model's states with the path walked so far" });
+  #canvas = element("canvas", {
+    role: "img",
+    "aria-label": "Map of the model's states with the path walked so far",
+  });
   #middle = [0, 0];
   #reach = 1e-3;
   #truth = null;
@@ -106,7 +109,9 @@ export class LatentMap {
     const scores = this.futures.map((future) => future.score);
     const low = Math.min(...scores);
     const high = Math.max(...scores);
-    const ordered = [...this.futures].sort((a, b) => (a.chosen ? 1 : b.chosen ? -1 : a.score - b.score));
+    const ordered = [...this.futures].sort((a, b) =>
+      a.chosen ? 1 : b.chosen ? -1 : a.score - b.score,
+    );
     for (const future of ordered) {
       const good = high > low ? (future.score - low) / (high - low) : 0.5;
       draw.strokeStyle = future.chosen ? colour("good") : colour("accent");

@@ -1,6 +1,7 @@
 // The view in which one plays: joins the session with the stage, the instruments, the controls and the hands.
 
 import { isHere, remember } from "./address.js";
+import { Bar } from "./bar.js";
 import { Commands } from "./commands.js";
 import { Comparison } from "./comparison.js";
 import { Controls } from "./controls.js";
@@ -9,7 +10,6 @@ import { Futures } from "./futures.js";
 import { Gamepad } from "./gamepad.js";
 import { Hands } from "./hands.js";
 import { Heads } from "./heads.js";
-import { Hud } from "./hud.js";
 import { mountKeyboard } from "./keyboard.js";
 import { LatentMap } from "./latent_map.js";
 import { Session } from "./session.js";
@@ -19,7 +19,6 @@ import { Steering } from "./steering.js";
 import { Timeline } from "./timeline.js";
 import { complain } from "./toast.js";
 import { Tree } from "./tree.js";
-import { TrustLamp, zoneOf } from "./trust.js";
 import { Veil } from "./veil.js";
 import { WhatIf } from "./whatif.js";
 
@@ -34,7 +33,7 @@ export class Player {
 
   /** `bar` are the nodes of the header, `hello` the fields of the first message, `leave` goes back to the gallery. */
   constructor(root, bar, help, hello, leave) {
-    Object.assign(this, { root, bar, help, leave });
+    Object.assign(this, { root, help, leave, bar: new Bar(bar) });
     this.session = new Session({ ...hello, encoding: isHere() ? "raw" : "jpeg" });
     this.state = { paused: true };
     this.frame = null;
@@ -48,49 +47,74 @@ export class Player {
   close() {
     this.#off.abort();
     this.session.close();
-    this.hud.close();
+    this.bar.close();
     this.root.replaceChildren();
-    for (const node of [this.bar.world, this.bar.trust]) node.hidden = true;
   }
 
   #build() {
-    const commands = this.commands = new Commands(this.session, () => this, {
+    const commands = (this.commands = new Commands(this.session, () => this, {
       plan: (plan) => this.futures.show(plan),
-      comparison: (comparison) => this.comparison.show(comparison, comparison.branches.map((id) => this.#named(id))),
-    });
+      comparison: (comparison) =>
+        this.comparison.show(
+          comparison,
+          comparison.branches.map((id) => this.#named(id)),
+        ),
+    }));
     this.stage = new Stage(this.tree, commands.truth);
     this.timeline = new Timeline(this.tree);
-    this.lamp = new TrustLamp(this.bar.trust);
-    this.hud = new Hud(this.bar.hud);
     this.heads = new Heads();
     this.map = new LatentMap(this.tree);
     this.controls = new Controls(commands);
     this.steering = new Steering(this.hands, (a) => this.#lean(a));
     this.whatIf = new WhatIf(this.hands, commands.fork);
-    this.futures = new Futures(this.map, commands.plan, (each, i) => commands.take(each, `future ${i + 1}`));
+    this.futures = new Futures(this.map, commands.plan, (each, i) =>
+      commands.take(each, `future ${i + 1}`),
+    );
     this.comparison = new Comparison(commands.compare);
     this.veil = new Veil();
     this.pad = new Gamepad(this.hands, () => this.#keys.taken);
     this.stage.node.append(this.veil.node);
     this.root.replaceChildren(
-      element("div", { class: "left" }, this.stage.node, this.controls.node,
+      element(
+        "div",
+        { class: "left" },
+        this.stage.node,
+        this.controls.node,
         element("div", { class: "panel hands" }, this.steering.node, this.whatIf.node),
-        element("section", { class: "panel", "aria-label": "Timeline" }, this.timeline.node)),
-      element("aside", { class: "instruments", "aria-label": "Instruments" },
-        this.heads.node, this.futures.node, this.comparison.node));
+        element("section", { class: "panel", "aria-label": "Timeline" }, this.timeline.node),
+      ),
+      element(
+        "aside",
+        { class: "instruments", "aria-label": "Instruments" },
+        this.heads.node,
+        this.futures.node,
+        this.comparison.node,
+      ),
+    );
   }
 
   #listen() {
     const { signal } = this.#off;
-    const on = (name, run) => this.session.addEventListener(name, ({ detail }) => run(detail), { signal });
+    const on = (name, run) =>
+      this.session.addEventListener(name, ({ detail }) => run(detail), { signal });
     on("welcome", (welcome) => this.#fit(welcome));
     on("frame", (frame) => this.#show(frame));
     on("tree", (tree) => this.#grow(tree));
     on("state", (state) => this.#become(state));
     on("refused", (error) => this.#refused(error));
-    on("bye", ({ msg }) => this.veil.show("The server said goodbye", msg, ["All worlds", "reset", this.leave]));
-    on("away", () => this.veil.show("The server is away", "Trying to reach it again; what was played is kept there."));
-    on("gone", ({ code, reason }) => code > 4000 && this.veil.show("The server closed the door", reason));
+    on("bye", ({ msg }) =>
+      this.veil.show("The server said goodbye", msg, ["All worlds", "reset", this.leave]),
+    );
+    on("away", () =>
+      this.veil.show(
+        "The server is away",
+        "Trying to reach it again; what was played is kept there.",
+      ),
+    );
+    on(
+      "gone",
+      ({ code, reason }) => code > 4000 && this.veil.show("The server closed the door", reason),
+    );
     this.hands.addEventListener("change", () => this.#hold(), { signal });
     this.timeline.addEventListener("go", ({ detail }) => this.#go(detail), { signal });
     addEventListener("resize", () => this.#instruments(), { signal });
@@ -99,31 +123,59 @@ export class Player {
 
   #fit(welcome) {
     const taken = new Set(welcome.keymap.flatMap(({ keys }) => keys));
-    const own = { dream: () => this.stage.choose("dream"), actual: () => this.stage.choose("truth"),
-      difference: () => this.stage.choose("difference"), help: () => this.help.toggle() };
+    const own = {
+      dream: () => this.stage.choose("dream"),
+      actual: () => this.stage.choose("truth"),
+      difference: () => this.stage.choose("difference"),
+      help: () => this.help.toggle(),
+    };
     const { byKey, words } = shortcuts({ ...this.commands, ...own }, taken);
     this.#keys = { taken, byKey };
-    this.help.fill(welcome.keymap.map(({ keys, label }) => [keys, label]), words);
-    for (const part of [this.stage, this.heads, this.map, this.controls, this.steering, this.whatIf]) part.fit(welcome);
-    this.bar.world.replaceChildren(element("b", {}, welcome.title), element("span", {}, named(welcome)));
-    this.bar.world.hidden = this.bar.trust.hidden = false;
-    document.title = `${welcome.title} · Foreworld studio`;
+    this.help.fill(
+      welcome.keymap.map(({ keys, label }) => [keys, label]),
+      words,
+    );
+    for (const part of [
+      this.bar,
+      this.stage,
+      this.heads,
+      this.map,
+      this.controls,
+      this.steering,
+      this.whatIf,
+    ])
+      part.fit(welcome);
     remember({ world: welcome.world, session: welcome.session });
     this.tree.sync(welcome.tree);
-    this.#become({ ...welcome, truth: welcome.truth.attached, recording: welcome.recording ?? null });
+    this.#become({
+      ...welcome,
+      truth: welcome.truth.attached,
+      recording: welcome.recording ?? null,
+    });
     if (this.#begun || !welcome.paused) this.veil.lift();
-    else this.veil.show("Step in", "Press Space, or any key of the world.", ["Play", "play", this.commands.play]);
+    else
+      this.veil.show("Step in", "Press Space, or any key of the world.", [
+        "Play",
+        "play",
+        this.commands.play,
+      ]);
   }
 
   async #show(frame) {
     this.frame = frame;
-    this.zone = zoneOf(frame.since_observed, this.#horizon, frame.surprise);
-    this.tree.put(frame.branch, frame.frame, { node: frame.node, zone: this.zone, bytes: frame.dreamPicture?.slice(), raw: frame.raw });
+    const zone = this.bar.zone(frame);
+    const { node, raw } = frame;
+    this.tree.put(frame.branch, frame.frame, {
+      node,
+      zone,
+      raw,
+      bytes: frame.dreamPicture?.slice(),
+    });
     this.heads.push(frame);
     this.map.push(frame);
     const inWords = frame.paused || this.#painted++ % WORDS_EVERY === 0;
     if (!(await this.stage.show(frame, inWords))) return;
-    this.hud.painted(frame.applied, frame.paused);
+    this.bar.hud.painted(frame.applied, frame.paused);
     this.whatIf.passed(frame);
     this.pad.poll();
     this.#applied(frame.applied);
@@ -131,15 +183,10 @@ export class Player {
     if (frame.ended && frame.paused) this.#ended();
   }
 
-  get #horizon() {
-    return this.session.welcome.trust?.horizon ?? null;
-  }
-
   #instruments() {
     if (this.frame) {
-      const { branch, frame, since_observed: since, surprise } = this.frame;
-      this.timeline.head = { branch, frame };
-      this.lamp.show(this.zone, since, this.#horizon, surprise);
+      this.timeline.head = { branch: this.frame.branch, frame: this.frame.frame };
+      this.bar.show(this.frame);
     }
     this.timeline.draw();
     this.heads.draw();
@@ -149,7 +196,8 @@ export class Player {
   #grow(message) {
     this.tree.sync(message);
     this.timeline.draw();
-    this.comparison.button.disabled = !this.tree.branches.get(message.branch)?.parent && message.branches.length < 2;
+    const parent = this.tree.branches.get(message.branch)?.parent ?? null;
+    this.comparison.button.disabled = parent === null;
   }
 
   #become(state) {
@@ -161,14 +209,32 @@ export class Player {
   }
 
   #ended() {
-    this.veil.show("It ends here", "The model foretells that the episode is over.",
-      ["Start again", "reset", () => { this.veil.lift(); this.commands.reset(); }],
-      ["Back a second", "rewind", () => { this.veil.lift(); this.commands.rewind(); }]);
+    this.veil.show(
+      "It ends here",
+      "The model foretells that the episode is over.",
+      [
+        "Start again",
+        "reset",
+        () => {
+          this.veil.lift();
+          this.commands.reset();
+        },
+      ],
+      [
+        "Back a second",
+        "rewind",
+        () => {
+          this.veil.lift();
+          this.commands.rewind();
+        },
+      ],
+    );
   }
 
   #refused({ code, msg, fix }) {
     complain(msg, fix);
-    if (!this.session.welcome) this.veil.show("This world cannot be entered", msg, ["All worlds", "reset", this.leave]);
+    if (!this.session.welcome)
+      this.veil.show("This world cannot be entered", msg, ["All worlds", "reset", this.leave]);
     else if (code === "unauthorized") this.veil.show("The server asks for its token", fix);
   }
 
@@ -177,7 +243,7 @@ export class Player {
     const down = this.hands.down;
     const { seq, answer } = this.session.send("keys", { down, shown: this.frame?.node ?? null });
     answer.catch(({ msg, fix }) => complain(msg, fix));
-    this.hud.sent(seq);
+    this.bar.hud.sent(seq);
     this.#obeyed.set(seq, down);
     if (down.length && !this.#begun) this.commands.play();
   }
@@ -186,7 +252,7 @@ export class Player {
     if (!this.session.ready) return;
     const { seq, answer } = this.session.send("act", { a, shown: this.frame?.node ?? null });
     answer.catch(({ msg, fix }) => complain(msg, fix));
-    this.hud.sent(seq);
+    this.bar.hud.sent(seq);
     if (!this.#begun) this.commands.play();
   }
 
@@ -207,9 +273,4 @@ export class Player {
   #named(id) {
     return this.tree.branches.get(id)?.label || (id === 0 ? "the first branch" : `branch ${id}`);
   }
-}
-
-function named({ family, model, parameters }) {
-  const size = parameters ? `${(parameters / 1e6).toFixed(1)} M` : "";
-  return [family, size, model?.slice(0, 8)].filter(Boolean).join(" · ");
 }

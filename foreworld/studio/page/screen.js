@@ -10,10 +10,25 @@ export class Screen {
   /** `tone` is the token of the dot before the name. */
   constructor(name, tone) {
     this.name = name;
-    this.wide = element("button", { class: "bare wide", "aria-label": `${name} alone`, title: "Alone, or all" }, icon("wide"));
+    this.wide = element(
+      "button",
+      { class: "bare wide", "aria-label": `${name} alone`, title: "Alone, or all" },
+      icon("wide"),
+    );
     this.glass = element("div", { class: "glass" }, this.#canvas, this.#empty);
-    this.node = element("figure", { class: "screen" },
-      element("figcaption", {}, element("i", { style: `--tone: var(--${tone})` }), name, this.#small, this.wide), this.glass);
+    this.node = element(
+      "figure",
+      { class: "screen" },
+      element(
+        "figcaption",
+        {},
+        element("i", { style: `--tone: var(--${tone})` }),
+        name,
+        this.#small,
+        this.wide,
+      ),
+      this.glass,
+    );
     this.#canvas.setAttribute("aria-label", `${name}: nothing yet`);
     this.draw = this.#canvas.getContext("2d", { willReadFrequently: true });
   }

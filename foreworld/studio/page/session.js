@@ -47,7 +47,11 @@ export class Session extends EventTarget {
     const seq = ++this.#seq;
     const answer = new Promise((resolve, reject) => {
       if (!this.ready) {
-        reject({ code: "away", msg: "The server is away.", fix: "The studio keeps trying to reach it." });
+        reject({
+          code: "away",
+          msg: "The server is away.",
+          fix: "The studio keeps trying to reach it.",
+        });
         return;
       }
       this.#waiting.set(seq, { resolve, reject });
@@ -94,7 +98,11 @@ export class Session extends EventTarget {
 
   #closed(event) {
     for (const { reject } of this.#waiting.values()) {
-      reject({ code: "away", msg: "The server went away before it answered.", fix: "The studio keeps trying to reach it." });
+      reject({
+        code: "away",
+        msg: "The server went away before it answered.",
+        fix: "The studio keeps trying to reach it.",
+      });
     }
     this.#waiting.clear();
     if (this.#over || FOR_GOOD.has(event.code)) return this.#fire("gone", event);

@@ -25,10 +25,15 @@ export const SHORTCUTS = [
 
 /** {key: function} of `commands`, and [keys, text] for the help, without the keys that the world has taken. */
 export function shortcuts(commands, taken) {
-  const free = SHORTCUTS.map(([keys, name, text]) => [keys.filter((key) => !taken.has(key)), name, text])
-    .filter(([keys]) => keys.length);
+  const free = SHORTCUTS.map(([keys, name, text]) => [
+    keys.filter((key) => !taken.has(key)),
+    name,
+    text,
+  ]).filter(([keys]) => keys.length);
   return {
-    byKey: Object.fromEntries(free.flatMap(([keys, name]) => keys.map((key) => [key, () => commands[name]()]))),
+    byKey: Object.fromEntries(
+      free.flatMap(([keys, name]) => keys.map((key) => [key, () => commands[name]()])),
+    ),
     words: free.map(([keys, , text]) => [keys, text]),
   };
 }

@@ -11,10 +11,16 @@ const NAMES = { dream: "Dream", truth: "Truth", difference: "Difference", other:
 
 export class Stage {
   #screens = {
-    dream: new Screen(NAMES.dream, "branch-0"), other: new Screen(NAMES.other, "branch-1"),
-    truth: new Screen(NAMES.truth, "good"), difference: new Screen(NAMES.difference, "amber"),
+    dream: new Screen(NAMES.dream, "branch-0"),
+    other: new Screen(NAMES.other, "branch-1"),
+    truth: new Screen(NAMES.truth, "good"),
+    difference: new Screen(NAMES.difference, "amber"),
   };
-  #tabs = element("div", { class: "group tabs", role: "radiogroup", "aria-label": "Which picture" });
+  #tabs = element("div", {
+    class: "group tabs",
+    role: "radiogroup",
+    "aria-label": "Which picture",
+  });
   #row = element("div", { class: "screens" });
   #only = NARROW.matches ? "dream" : null; // the one picture that is shown alone
   #vectors = null;
@@ -23,9 +29,15 @@ export class Stage {
   /** `runAlong` asks for the simulator where it is not attached. */
   constructor(tree, runAlong) {
     Object.assign(this, { tree, runAlong });
-    this.node = element("section", { id: "stage", tabindex: "-1", "aria-label": "Pictures" }, this.#tabs, this.#row);
+    this.node = element(
+      "section",
+      { id: "stage", tabindex: "-1", "aria-label": "Pictures" },
+      this.#tabs,
+      this.#row,
+    );
     this.#row.append(...Object.values(this.#screens).map((screen) => screen.node));
-    for (const [name, screen] of Object.entries(this.#screens)) screen.wide.onclick = () => this.choose(name);
+    for (const [name, screen] of Object.entries(this.#screens))
+      screen.wide.onclick = () => this.choose(name);
     NARROW.addEventListener("change", () => {
       this.#only = null;
       this.arrange();
@@ -35,11 +47,24 @@ export class Stage {
   fit(welcome) {
     const pictured = Object.keys(welcome.images).length > 0;
     this.#vectors = pictured ? null : new VectorPicture(welcome.heads);
-    this.possible = ["dream", ...(welcome.truth.possible ? ["truth"] : []),
-      ...(welcome.truth.possible && pictured ? ["difference"] : [])];
-    this.#tabs.replaceChildren(...this.possible.map((name) => element("button", {
-      role: "radio", "data-screen": name, onclick: () => this.choose(name),
-    }, NAMES[name])));
+    this.possible = [
+      "dream",
+      ...(welcome.truth.possible ? ["truth"] : []),
+      ...(welcome.truth.possible && pictured ? ["difference"] : []),
+    ];
+    this.#tabs.replaceChildren(
+      ...this.possible.map((name) =>
+        element(
+          "button",
+          {
+            role: "radio",
+            "data-screen": name,
+            onclick: () => this.choose(name),
+          },
+          NAMES[name],
+        ),
+      ),
+    );
     this.arrange();
   }
 
@@ -57,7 +82,8 @@ export class Stage {
       screen.node.hidden = !seen.includes(name);
       screen.wide.setAttribute("aria-pressed", String(name === this.#only));
     }
-    for (const tab of this.#tabs.children) tab.setAttribute("aria-checked", String(tab.dataset.screen === this.#only));
+    for (const tab of this.#tabs.children)
+      tab.setAttribute("aria-checked", String(tab.dataset.screen === this.#only));
     this.#row.style.setProperty("--n", seen.length);
   }
 
@@ -80,7 +106,11 @@ export class Stage {
 
   #paint(frame, dream, truth, inWords) {
     const { dream: left, truth: middle, difference: right } = this.#screens;
-    const comparing = Boolean(dream && truth) && !right.node.hidden && dream.width === truth.width && dream.height === truth.height;
+    const comparing =
+      Boolean(dream && truth) &&
+      !right.node.hidden &&
+      dream.width === truth.width &&
+      dream.height === truth.height;
     const imagined = dream && left.paint(dream, comparing);
     const shown = truth && middle.paint(truth, comparing);
     const wrong = comparing ? embers(imagined, shown, right) : null;
@@ -103,7 +133,10 @@ export class Stage {
   #why(frame) {
     if (frame.truthEnded) return ["The world ended here."];
     if (frame.truth) return ["The world has no picture to show."];
-    return ["The world does not run along.", element("button", { onclick: this.runAlong }, "Run it along")];
+    return [
+      "The world does not run along.",
+      element("button", { onclick: this.runAlong }, "Run it along"),
+    ];
   }
 
   #beside(bitmap, branch) {

@@ -19,13 +19,18 @@ function open() {
   at("gallery").hidden = playing;
   at("play").hidden = !playing;
   if (!playing) {
-    help.fill([], SHORTCUTS.map(([keys, , text]) => [keys, text]));
+    help.fill(
+      [],
+      SHORTCUTS.map(([keys, , text]) => [keys, text]),
+    );
     showGallery(at("gallery"));
     return;
   }
   const bar = { world: at("world"), trust: at("trust"), hud: at("hud") };
   const start = snapshot ? { from: "snapshot", hash: snapshot } : null;
-  player = new Player(at("play"), bar, help, { world, start, resume: session }, () => { location.hash = ""; });
+  player = new Player(at("play"), bar, help, { world, start, resume: session }, () => {
+    location.hash = "";
+  });
   window.studio = player; // for whoever looks in with the browser's console, and for the browser's tests
 }
 

@@ -29,7 +29,9 @@ export function mountTheme(button) {
     localStorage.setItem("foreworld.theme", theme);
     choose(theme, button);
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => choose(root.dataset.theme, button));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+    choose(root.dataset.theme, button),
+  );
 }
 
 function choose(theme, button) {

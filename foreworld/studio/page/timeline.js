@@ -12,10 +12,17 @@ const LEAST_FRAMES = 240; // so that the first seconds do not race across
 
 export class Timeline extends EventTarget {
   #canvas = element("canvas", {
-    tabindex: "0", role: "slider", "aria-label": "Timeline: left and right look back, Enter goes there",
+    tabindex: "0",
+    role: "slider",
+    "aria-label": "Timeline: left and right look back, Enter goes there",
     "aria-valuemin": "0",
   });
-  #peek = element("figure", { class: "peek", hidden: true }, element("canvas"), element("figcaption"));
+  #peek = element(
+    "figure",
+    { class: "peek", hidden: true },
+    element("canvas"),
+    element("figcaption"),
+  );
   #pointed = null; // {branch, frame} under the pointer or the keyboard's cursor
 
   /** Fires "go" with detail {branch, frame}. */
@@ -23,7 +30,12 @@ export class Timeline extends EventTarget {
     super();
     this.tree = tree;
     this.head = { branch: 0, frame: 0 };
-    this.node = element("div", { class: "timeline" }, element("div", { class: "lanes" }, this.#canvas), this.#peek);
+    this.node = element(
+      "div",
+      { class: "timeline" },
+      element("div", { class: "lanes" }, this.#canvas),
+      this.#peek,
+    );
     this.#canvas.addEventListener("pointermove", (event) => this.#point(this.#under(event)));
     this.#canvas.addEventListener("pointerleave", () => this.#point(null));
     this.#canvas.addEventListener("click", (event) => this.#go(this.#under(event)));
@@ -59,7 +71,8 @@ export class Timeline extends EventTarget {
 
   #ticks(draw, width) {
     const span = Math.max(LEAST_FRAMES, this.tree.last - this.#first);
-    const every = [30, 60, 120, 300, 600, 1200, 3000, 6000].find((n) => (n / span) * width > 70) ?? 12000;
+    const every =
+      [30, 60, 120, 300, 600, 1200, 3000, 6000].find((n) => (n / span) * width > 70) ?? 12000;
     draw.fillStyle = colour("soft");
     draw.strokeStyle = colour("line");
     draw.lineWidth = 1;
@@ -159,7 +172,10 @@ export class Timeline extends EventTarget {
     const from = this.#pointed ?? this.head;
     if (step) {
       const branch = this.tree.branches.get(from.branch);
-      const frame = Math.max(branch.from, Math.min(from.frame + step * (event.shiftKey ? 10 : 1), branch.last));
+      const frame = Math.max(
+        branch.from,
+        Math.min(from.frame + step * (event.shiftKey ? 10 : 1), branch.last),
+      );
       this.#point({ branch: from.branch, frame });
     } else if (event.key === "Enter") this.#go(this.#pointed);
     else return;

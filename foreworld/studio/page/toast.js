@@ -21,8 +21,11 @@ function show(tone, content, key) {
   const card = element("div", { class: `toast ${tone}` }, content);
   shown.set(key, card);
   document.getElementById("toasts").append(card);
-  setTimeout(() => {
-    card.remove();
-    if (shown.get(key) === card) shown.delete(key);
-  }, tone ? LASTS_MS * 1.6 : LASTS_MS);
+  setTimeout(
+    () => {
+      card.remove();
+      if (shown.get(key) === card) shown.delete(key);
+    },
+    tone ? LASTS_MS * 1.6 : LASTS_MS,
+  );
 }

@@ -9,20 +9,40 @@ export class Tree extends EventTarget {
 
   constructor() {
     super();
-    this.branches = new Map(); // id -> {id, label, parent, from, last, first, lane, marks: frame -> mark}
+    this.branches = new Map(); // id -> {id, label, parent, fork, first, from, last, lane, marks: frame -> mark}
   }
 
   /** Become what the server's `tree` message says; pictures of branches that are still there are kept. */
   sync(message) {
     const said = new Map(message.branches.map((branch) => [branch.branch, branch]));
     for (const [id, branch] of this.branches) {
-      if (said.get(id)?.first !== branch.first) this.branches.delete(id);
+      const { first } = said.get(id) ?? {};
+      if (first !== branch.first && branch.first !== branch.fork) this.branches.delete(id); // another root's
     }
     let lane = 0;
     const ordered = new Map();
-    for (const { branch: id, label, parent, first, from_frame: from, frame } of said.values()) {
-      const branch = this.branches.get(id) ?? { id, first, last: from, marks: new Map() };
-      ordered.set(id, Object.assign(branch, { label, parent, from, last: Math.max(branch.last, frame), lane: lane++ }));
+    for (const {
+      branch: id,
+      label,
+      parent,
+      fork,
+      first,
+      from_frame: from,
+      frame,
+    } of said.values()) {
+      const branch = this.branches.get(id) ?? { id, last: from, marks: new Map() };
+      ordered.set(
+        id,
+        Object.assign(branch, {
+          label,
+          parent,
+          fork,
+          first,
+          from,
+          last: Math.max(branch.last, frame),
+          lane: lane++,
+        }),
+      );
     }
     this.branches = ordered;
     this.dispatchEvent(new Event("change"));

@@ -6,7 +6,12 @@ const NEAR_EDGE = 0.75; // of the trust horizon: amber from here to its end, red
 const SURPRISE = [0.25, 0.5]; // of the distance between unrelated instants: amber from the first, red from the second
 const SHOWN = 1.5; // horizons across the gauge
 const ZONES = ["good", "amber", "bad"];
-const WORDS = { good: "Trusted", amber: "Near the edge", bad: "Beyond trust", none: "Not measured" };
+const WORDS = {
+  good: "Trusted",
+  amber: "Near the edge",
+  bad: "Beyond trust",
+  none: "Not measured",
+};
 
 /** "good", "amber" or "bad", the worse of what the report and the truth say; "none" where neither speaks. */
 export function zoneOf(since, horizon, surprise) {
@@ -44,14 +49,21 @@ export class TrustLamp {
     if (!measured) return;
     const at = horizon ? Math.min(1, since / (SHOWN * horizon)) : 1;
     this.#gauge.style.setProperty("--at", at.toFixed(3));
-    this.#gauge.setAttribute("aria-label", `${since} steps since the world was seen, of ${horizon} measured to hold`);
+    this.#gauge.setAttribute(
+      "aria-label",
+      `${since} steps since the world was seen, of ${horizon} measured to hold`,
+    );
   }
 }
 
 function words(since, horizon, surprise) {
-  const report = typeof horizon === "number"
-    ? `The trust report measured dreams to hold for ${horizon} steps; this one is ${since} steps old.`
-    : `No trust report lies beside this run; the dream is ${since} steps old.`;
-  const truth = typeof surprise === "number" ? ` Its distance from the truth now: ${surprise.toFixed(2)} (1: unrelated).` : "";
+  const report =
+    typeof horizon === "number"
+      ? `The trust report measured dreams to hold for ${horizon} steps; this one is ${since} steps old.`
+      : `No trust report lies beside this run; the dream is ${since} steps old.`;
+  const truth =
+    typeof surprise === "number"
+      ? ` Its distance from the truth now: ${surprise.toFixed(2)} (1: unrelated).`
+      : "";
   return report + truth;
 }

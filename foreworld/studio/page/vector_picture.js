@@ -10,8 +10,11 @@ export class VectorPicture {
   #ranges = new Map();
 
   constructor(heads) {
-    this.rows = Object.entries(heads).filter(([, head]) => head.kind === "vector")
-      .flatMap(([head, { names, size }]) => Array.from({ length: size }, (_, i) => ({ head, i, name: names?.[i] ?? `${head} ${i}` })))
+    this.rows = Object.entries(heads)
+      .filter(([, head]) => head.kind === "vector")
+      .flatMap(([head, { names, size }]) =>
+        Array.from({ length: size }, (_, i) => ({ head, i, name: names?.[i] ?? `${head} ${i}` })),
+      )
       .slice(0, MOST_ROWS);
   }
 
@@ -21,7 +24,9 @@ export class VectorPicture {
     const draw = this.#canvas.getContext("2d");
     draw.fillStyle = colour("well");
     draw.fillRect(0, 0, SIDE, SIDE);
-    this.rows.forEach((row, at) => this.#row(draw, row, ((at + 0.5) * SIDE) / this.rows.length, frame));
+    this.rows.forEach((row, at) =>
+      this.#row(draw, row, ((at + 0.5) * SIDE) / this.rows.length, frame),
+    );
     return createImageBitmap(this.#canvas);
   }
 

@@ -9,9 +9,17 @@ export class Veil {
 
   /** `choices` are [words, drawing, function]; the first is the one that is meant. */
   show(title, text, ...choices) {
-    this.node.replaceChildren(element("b", {}, title), element("span", {}, text),
-      element("div", { class: "choices" }, ...choices.map(([words, drawing, run], i) =>
-        element("button", { class: i ? "" : "main", onclick: run }, icon(drawing), words))));
+    this.node.replaceChildren(
+      element("b", {}, title),
+      element("span", {}, text),
+      element(
+        "div",
+        { class: "choices" },
+        ...choices.map(([words, drawing, run], i) =>
+          element("button", { class: i ? "" : "main", onclick: run }, icon(drawing), words),
+        ),
+      ),
+    );
     this.node.hidden = false;
   }
 

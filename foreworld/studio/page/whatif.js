@@ -16,7 +16,11 @@ export class WhatIf {
 
   fit({ keymap }) {
     const tries = keymap.map(({ keys, label }) => this.#button(keys[0], label));
-    this.#node.replaceChildren(element("span", { class: "label" }, icon("fork"), "What if"), ...tries, this.#button(null, "nothing"));
+    this.#node.replaceChildren(
+      element("span", { class: "label" }, icon("fork"), "What if"),
+      ...tries,
+      this.#button(null, "nothing"),
+    );
   }
 
   /** Fork and hold `key` (null: none) until its second is over or somebody else steers. */
@@ -34,7 +38,15 @@ export class WhatIf {
   }
 
   #button(key, label) {
-    return element("button", { "data-try": label, title: `Fork here and try ${label}`, onclick: () => this.attempt(key, label) },
-      key ? element("kbd", {}, printed(key)) : null, label);
+    return element(
+      "button",
+      {
+        "data-try": label,
+        title: `Fork here and try ${label}`,
+        onclick: () => this.attempt(key, label),
+      },
+      key ? element("kbd", {}, printed(key)) : null,
+      label,
+    );
   }
 }

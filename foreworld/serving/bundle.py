@@ -45,8 +45,9 @@ def write_bundle(
     """Write a bundle to a folder that must not be there yet; returns its manifest.
 
     to: one of `TARGETS`. starts: leaves [starts, ...], where to begin besides in the belief before
-    anything was seen (None: nowhere). about: what else the manifest says. heads: those that `predict` answers with (None: all). rows: of every tensor that
-    goes in. Raises ValueError for a folder that exists, and for an unknown target or head.
+    anything was seen (None: nowhere). about: what else the manifest says. heads: those that
+    `predict` answers with (None: all). rows: of every tensor that goes in. Raises ValueError for a
+    folder that exists, and for an unknown target or head.
     """
     if to not in TARGETS:
         raise unknown("target", to, TARGETS)

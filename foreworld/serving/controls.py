@@ -1,4 +1,4 @@
-"""What a player needs to know of a model, in the words of the session protocol (docs/protocol.md)."""
+"""What a player needs to know of a model, in the words of docs/protocol.md."""
 
 from __future__ import annotations
 

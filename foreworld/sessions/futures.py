@@ -1,4 +1,4 @@
-"""Futures of one instant that are imagined for show: how far they spread, and what a planner weighs.
+"""Futures of one instant that are imagined for show: how far they spread, what a planner weighs.
 
 spreads(sessions, actions, atlas)              # how little is known, one number each
 fan(rows, state, plan, count, atlas)           # a planner's candidates, best first

@@ -51,7 +51,8 @@ def run(args: Args) -> dict[str, Any]:
         "model": fingerprint.of_model(opened.model),
         "parameters": sum(p.numel() for p in opened.model.parameters()),
         "fps": args.fps,
-        "trust": None,
+        "trust": _trust(args.run / "trust" / "report.json"),
+        **_controls(opened),
     }
     manifest = write_bundle(
         args.out, args.to, opened.model, _starts(opened, args.seed), about, args.heads, args.rows
@@ -77,3 +78,40 @@ def _starts(opened: Any, seed: int) -> Any:
         held_out = store.split()[1]
         starts = StoreStarts(opened.model, store, held_out, CONTEXT)
         return starts(NUM_STARTS, np.random.default_rng(seed))
+
+
+def _controls(opened: Any) -> dict[str, Any]:
+    """The action's form and the keys, as docs/protocol.md has them in `welcome`."""
+    from foreworld.studio.keymap import keymap
+
+    spec = opened.model.specs["action"]
+    keys = keymap(opened.world.env if opened.world else None, spec)
+    action = {
+        "kind": "discrete" if spec.classes else "continuous",
+        "shape": list(spec.shape),
+        "names": keys.names,
+        "rest": None if keys.rest is None else keys.rest.tolist(),
+    }
+    ends = {"classes": list(spec.classes)} if spec.classes else _ends(spec)
+    return {"action": action | ends, "keymap": keys.to_json()}
+
+
+def _ends(spec: Any) -> dict[str, Any]:
+    """Lowest and highest of each number; None where there is no bound."""
+    import numpy as np
+
+    bounds = {"low": spec.low, "high": spec.high}
+    return {
+        name: [None] * spec.width if b is None else np.broadcast_to(np.ravel(b), spec.width).tolist()
+        for name, b in bounds.items()
+    }
+
+
+def _trust(report: Path) -> dict[str, Any] | None:
+    """How far play is to be believed, from the run's trust report; None where there is none."""
+    import json
+
+    if not report.exists():
+        return None
+    play = next(v for v in json.loads(report.read_text())["verdicts"] if v["use"] == "play")
+    return {"play": {k: play[k] for k in ("light", "horizon", "why")}, "horizon": play["horizon"]}

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from foreworld.disk import whole_folder, write_json
 from foreworld.errors import unknown
-from foreworld.serving.controls import action_json, heads_json, images_json, keymap
+from foreworld.serving.controls import heads_json, images_json
 from foreworld.serving.graphs import Graph, make_graphs, numbers
 from foreworld.serving.page import copy_page
 from foreworld.serving.targets import TARGETS
@@ -69,8 +69,6 @@ def write_bundle(
             "format": FORMAT,
             "version": VERSION,
             **about,
-            "action": action_json(model.specs["action"]),
-            "keymap": keymap(model.specs["action"]),
             "heads": {h: x for h, x in heads_json(model).items() if h in said},
             "images": {h: x for h, x in images_json(model).items() if h in said},
             "graphs": {g.name: graph_json(g, target.suffix) for g in graphs},

@@ -137,9 +137,8 @@ export class Session extends EventTarget {
   }
 
   #steered(form, keymap) {
-    const { keys, given, action } = this.#down;
-    this.#down.action = given === null ? actionOf(form, keymap, keys, action) : [given].flat(9);
-    return this.#down.action;
+    const { keys, given } = this.#down;
+    return given === null ? actionOf(form, keymap, keys, this.past.node.action) : [given].flat(9);
   }
 
   /** Send the frame of where we stand. */

@@ -102,7 +102,9 @@ def _ends(spec: Any) -> dict[str, Any]:
 
     bounds = {"low": spec.low, "high": spec.high}
     return {
-        name: [None] * spec.width if b is None else np.broadcast_to(np.ravel(b), spec.width).tolist()
+        name: [None] * spec.width
+        if b is None
+        else np.broadcast_to(np.ravel(b), spec.width).tolist()
         for name, b in bounds.items()
     }
 

@@ -34,6 +34,7 @@ VERBS = {  # verb: (module, what it does)
     "trust": ("foreworld.cli.trust", "examine a model: what it can be trusted with, and how far"),
     "imagine": ("foreworld.cli.imagine", "roll a model forward and save what it foresees"),
     "export": ("foreworld.cli.export", "write a world to a folder that plays in a browser tab"),
+    "runs": ("foreworld.cli.runs", "list the runs of a folder, or show their curves on a page"),
     "info": ("foreworld.cli.info", "say what a run or an episode store holds"),
 }
 

@@ -7,6 +7,7 @@ foreworld runs --page
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
@@ -102,10 +103,15 @@ def details(path: Path) -> dict[str, Any]:
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
+    file = path / "metrics.jsonl"
+    return _read(file, file.stat().st_mtime_ns) if file.exists() else []
+
+
+@functools.lru_cache(maxsize=256)  # the page asks every two seconds, and most runs are over
+def _read(file: Path, changed_ns: int) -> list[dict[str, Any]]:
     from foreworld.log import read_jsonl
 
-    file = path / "metrics.jsonl"
-    return read_jsonl(file) if file.exists() else []
+    return read_jsonl(file)
 
 
 def _budget(training: dict[str, Any]) -> str | None:
@@ -133,11 +139,12 @@ def _files(path: Path) -> Iterator[str]:
 
 
 def _row(summary: dict[str, Any]) -> tuple[str, ...]:
-    trust = ", ".join(f"{use} {n}" for use, n in (summary["trust"] or {}).items() if n is not None)
+    world = (summary["world"] or "").removeprefix("foreworld/")
+    trusted = (summary["trust"] or {}).get("play")
     return (
-        summary["run"], summary["family"], summary["world"] or "", _number(summary["step"]),
-        summary["budget"] or "", _number(summary["return"]), _number(summary["loss"]), trust,
-        "training" if summary["training"] else _ago(time.time() - summary["when"]),
+        summary["run"], summary["family"], world, _number(summary["step"]),
+        summary["budget"] or "", _number(summary["return"]), _number(summary["loss"]),
+        _number(trusted), "now" if summary["training"] else _ago(time.time() - summary["when"]),
     )  # fmt: skip
 
 
@@ -148,8 +155,7 @@ def _number(value: float | None) -> str:
 
 
 def _ago(seconds: float) -> str:
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{seconds // length:.0f} {unit} ago"
     return "just now"

@@ -80,7 +80,7 @@ def play(page: Page, address: str) -> dict[str, Any]:
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     page.goto(address)
     page.click("[data-world]")
-    page.wait_for_function("window.studio?.frame")
+    page.wait_for_function("() => window.studio?.frame")
     page.keyboard.press("Space")
     time.sleep(2)  # the first frames warm the caches of both sides
     load = os.getloadavg()[0]

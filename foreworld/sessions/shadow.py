@@ -19,7 +19,7 @@ from foreworld.policies.planned import step_batch
 from foreworld.sessions.rows import Rows
 from foreworld.sessions.session import KEY
 from foreworld.sessions.tree import Node, Tree
-from foreworld.vocab import State, Step
+from foreworld.vocab import Specs, State, Step
 
 KEPT = 128  # instants of the simulator that are kept
 
@@ -51,7 +51,11 @@ class Shadow:
         self._world, self._rows, self.seed = world, rows, seed
         self._kept: OrderedDict[int, tuple[Any, Instant]] = OrderedDict()
         self._now = self._first()
-        self._at: int | None = None  # node; None: at the beginning, before any is known
+        self.at: int | None = None  # node; None: at the beginning, before any is known
+
+    @property
+    def specs(self) -> Specs:
+        return self._world.specs
 
     @property
     def row(self) -> Step:
@@ -78,33 +82,33 @@ class Shadow:
     def follow(self, tree: Tree) -> None:
         """Go to where the tree stands: by one step where that is enough."""
         here = tree.node
-        if here.id == self._at:
+        if here.id == self.at:
             return
-        if here.parent is not None and here.parent == self._at:
+        if here.parent is not None and here.parent == self.at:
             self._step(here)
             return
         path = tree.path(here.id)
         last = max((n for n, node in enumerate(path) if node.id in self._kept), default=None)
         if last is None:
-            self._now, self._at = self._first(), path[0].id
+            self._now, self.at = self._first(), path[0].id
             last = 0
         else:
             kept, self._now = self._kept[path[last].id]
             self._world.restore(kept)
-            self._at = path[last].id
+            self.at = path[last].id
         for node in path[last + 1 :]:
             self._step(node)
 
     def rows(self, path: list[Node]) -> list[Step]:
         """The rows of a path that begins at its root; where one stands does not change."""
-        kept = self._world.snapshot(), self._now, self._at
-        self._now, self._at, found = self._first(), path[0].id, []
+        kept = self._world.snapshot(), self._now, self.at
+        self._now, self.at, found = self._first(), path[0].id, []
         for node in path:
             if node.id != path[0].id:
                 self._step(node)
             found.append(self.row)
         self._world.restore(kept[0])
-        self._now, self._at = kept[1:]
+        self._now, self.at = kept[1:]
         return found
 
     def close(self) -> None:
@@ -117,7 +121,7 @@ class Shadow:
         return Instant(row, state)
 
     def _step(self, node: Node) -> None:
-        self._at = node.id
+        self.at = node.id
         if node.action is None or self.ended:
             return
         model, action = self._rows.model, node.action[None]

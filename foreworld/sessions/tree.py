@@ -49,6 +49,7 @@ class Tree:
     def __init__(self) -> None:
         self.nodes: dict[int, Node] = {}
         self.branches: list[Branch] = []
+        self.observed: list[int] = []  # nodes at which truth was taken in
         self.here = 0
         self.branch = 0
 
@@ -129,6 +130,12 @@ class Tree:
             raise ValueError("these branches have no common past: compare branches of one root")
         return self.nodes[max(shared)]
 
+    def add(self, node: Node) -> None:
+        """A node as it was kept; those before it are there."""
+        self.nodes[node.id] = node
+        if node.observed:
+            self.observed.append(node.id)
+
     def _add(
         self, parent: int | None, frame: int, seed: int, action: np.ndarray | None, observed: bool
     ) -> Node:
@@ -137,6 +144,6 @@ class Tree:
                 f"this session has {MOST_NODES:,} instants: take a snapshot, and begin anew from it"
             )
         node = Node(len(self.nodes), parent, frame, seed, action, observed)
-        self.nodes[node.id] = node
+        self.add(node)
         self.here = node.id
         return node

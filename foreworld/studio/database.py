@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS nodes(
     session TEXT NOT NULL, id INTEGER NOT NULL, parent INTEGER, frame INTEGER NOT NULL,
     seed INTEGER NOT NULL, action BLOB, observed INTEGER NOT NULL, state BLOB,
     PRIMARY KEY(session, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS snapshots(hash TEXT PRIMARY KEY, data BLOB NOT NULL, taken REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS snapshots(
+    hash TEXT PRIMARY KEY, data BLOB NOT NULL, taken REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS recordings(
     path TEXT NOT NULL, source TEXT NOT NULL, world TEXT NOT NULL, episode INTEGER NOT NULL,
     steps INTEGER NOT NULL, session TEXT NOT NULL, made REAL NOT NULL);
@@ -67,7 +68,7 @@ class Database:
         self._db.execute("INSERT INTO sessions VALUES (?,?,?,?,?,?,?,?,?,?)", row)
 
     def save(self, changes: Iterable[tuple[str, Session, list[Node], dict[str, Any]]]) -> None:
-        """Sessions with their new nodes and a note of how they are played: all of it, or nothing."""
+        """Sessions with new nodes and a note of how they are played: all of it, or nothing."""
         now = time.time()
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -112,7 +113,7 @@ class Database:
                 None if action is None else np.frombuffer(action, spec.dtype).reshape(spec.shape)
             )
             node = Node(n, parent, frame, _unsigned(seed), given, bool(observed))
-            session.tree.nodes[n] = node
+            session.tree.add(node)
             if state is not None:
                 session.keep(node, from_leaves(template, load(state)))
         tree = session.tree

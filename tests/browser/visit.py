@@ -22,7 +22,7 @@ class Watched:
 def enter(page, studio, **fields):
     words = "&".join(f"{k}={v}" for k, v in ({"world": "table"} | fields).items())
     page.goto(f"{studio}#{words}")
-    page.wait_for_function("window.studio?.frame")
+    page.wait_for_function("() => window.studio?.frame")
 
 
 def until(page, condition, argument=None):

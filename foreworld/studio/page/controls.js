@@ -32,8 +32,8 @@ export class Controls {
         this.#button("pause", "round main", "play", "Play"),
         this.#button("step", "square bare", "step", "One step"),
         this.#button("reset", "square bare", "reset", "Start again"),
-        this.#speed,
       ),
+      this.#speed,
       this.#players,
       this.#view,
       element(

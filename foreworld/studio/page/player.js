@@ -17,7 +17,7 @@ import { shortcuts } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { Steering } from "./steering.js";
 import { Timeline } from "./timeline.js";
-import { complain } from "./toast.js";
+import { complain, say } from "./toast.js";
 import { Tree } from "./tree.js";
 import { Veil } from "./veil.js";
 import { WhatIf } from "./whatif.js";
@@ -118,7 +118,16 @@ export class Player {
     this.hands.addEventListener("change", () => this.#hold(), { signal });
     this.timeline.addEventListener("go", ({ detail }) => this.#go(detail), { signal });
     addEventListener("resize", () => this.#instruments(), { signal });
+    addEventListener("gamepadconnected", () => say("Gamepad found: its stick and buttons steer."), {
+      signal,
+    });
+    document.addEventListener("visibilitychange", () => this.#looked(), { signal });
     mountKeyboard(this.hands, () => this.#keys, signal);
+  }
+
+  /** Nobody looks at a hidden tab: the dream waits rather than run out of what it can be trusted with. */
+  #looked() {
+    if (document.hidden && !this.state.paused && this.session.ready) this.commands.stop();
   }
 
   #fit(welcome) {

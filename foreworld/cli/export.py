@@ -32,7 +32,6 @@ class Args:
 def run(args: Args) -> dict[str, Any]:
     """Write the folder; returns its manifest."""
     from foreworld.cli.tables import print_facts
-    from foreworld.evaluation import fingerprint
     from foreworld.run import load
     from foreworld.serving.bundle import write_bundle
     from foreworld.training.threads import set_threads
@@ -43,25 +42,38 @@ def run(args: Args) -> dict[str, Any]:
         raise ValueError(f"{args.out} exists already; name a folder that does not, or remove it")
     set_threads(1)
     opened = load(args.run, family=args.family)
-    about = {
-        "title": args.run.resolve().name,
-        "family": opened.document["family"],
-        "world": opened.world.env if opened.world else None,
-        "step": opened.step,
-        "model": fingerprint.of_model(opened.model),
-        "parameters": sum(p.numel() for p in opened.model.parameters()),
-        "fps": args.fps,
-        "trust": _trust(args.run / "trust" / "report.json"),
-        **_controls(opened),
-    }
-    manifest = write_bundle(
-        args.out, args.to, opened.model, _starts(opened, args.seed), about, args.heads, args.rows
-    )
+    heads = args.heads or opened.model.heads
+    starts = _starts(opened, args.seed)
+    about = _about(opened, heads, args.fps)
+    manifest = write_bundle(args.out, args.to, opened.model, starts, about, heads, args.rows)
+    facts = {k: manifest[k] for k in ("title", "family", "world", "step", "model", "starts")}
     size = sum(file["bytes"] for file in manifest["files"].values())
-    print_facts(str(args.out), {**about, "starts": manifest["starts"], "size_mb": size / 1e6})
+    print_facts(str(args.out), facts | {"size_mb": size / 1e6})
     if args.to == "web":
         print(f"play it: python -m http.server --directory {args.out}")
     return manifest
+
+
+def _about(opened: Any, heads: tuple[str, ...], fps: int) -> dict[str, Any]:
+    """What the studio's `welcome` says of a world, for whoever plays it without a studio."""
+    from foreworld.cli.staging import offer_of, trust_of
+    from foreworld.evaluation import fingerprint
+    from foreworld.studio.keymap import keymap
+    from foreworld.studio.welcome import describe
+
+    offer, trust = offer_of(opened.path), trust_of(opened.path)
+    horizon = trust["play"]["horizon"] if trust and "play" in trust else None
+    return {
+        "title": offer.title,
+        "family": offer.family,
+        "world": offer.env,
+        "step": opened.step,
+        "model": fingerprint.of_model(opened.model),
+        "parameters": sum(p.numel() for p in opened.model.parameters()),
+        "fps": fps,
+        "trust": trust and {**trust, "horizon": horizon},
+        **describe(keymap(offer.env, opened.model.specs["action"]), opened.model.specs, heads),
+    }
 
 
 def _starts(opened: Any, seed: int) -> Any:
@@ -78,42 +90,3 @@ def _starts(opened: Any, seed: int) -> Any:
         held_out = store.split()[1]
         starts = StoreStarts(opened.model, store, held_out, CONTEXT)
         return starts(NUM_STARTS, np.random.default_rng(seed))
-
-
-def _controls(opened: Any) -> dict[str, Any]:
-    """The action's form and the keys, as docs/protocol.md has them in `welcome`."""
-    from foreworld.studio.keymap import keymap
-
-    spec = opened.model.specs["action"]
-    keys = keymap(opened.world.env if opened.world else None, spec)
-    action = {
-        "kind": "discrete" if spec.classes else "continuous",
-        "shape": list(spec.shape),
-        "names": keys.names,
-        "rest": None if keys.rest is None else keys.rest.tolist(),
-    }
-    ends = {"classes": list(spec.classes)} if spec.classes else _ends(spec)
-    return {"action": action | ends, "keymap": keys.to_json()}
-
-
-def _ends(spec: Any) -> dict[str, Any]:
-    """Lowest and highest of each number; None where there is no bound."""
-    import numpy as np
-
-    bounds = {"low": spec.low, "high": spec.high}
-    return {
-        name: [None] * spec.width
-        if b is None
-        else np.broadcast_to(np.ravel(b), spec.width).tolist()
-        for name, b in bounds.items()
-    }
-
-
-def _trust(report: Path) -> dict[str, Any] | None:
-    """How far play is to be believed, from the run's trust report; None where there is none."""
-    import json
-
-    if not report.exists():
-        return None
-    play = next(v for v in json.loads(report.read_text())["verdicts"] if v["use"] == "play")
-    return {"play": {k: play[k] for k in ("light", "horizon", "why")}, "horizon": play["horizon"]}

@@ -8,7 +8,6 @@ foreworld runs --page
 from __future__ import annotations
 
 import functools
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -69,6 +68,7 @@ def run_folders(folder: Path) -> Iterator[Path]:
 
 def summary(path: Path, folder: Path) -> dict[str, Any]:
     """One run, in a line."""
+    from foreworld.cli.staging import trust_of
     from foreworld.run import read_document
 
     document = read_document(path)
@@ -85,7 +85,7 @@ def summary(path: Path, folder: Path) -> dict[str, Any]:
         "budget": _budget(training),
         "return": last.get("world/return"),
         "loss": last.get("loss"),
-        "trust": _trust(path),
+        "trust": {use: verdict["horizon"] for use, verdict in (trust_of(path) or {}).items()},
         "when": when,
         "training": time.time() - when < AWAKE_S,
         "files": sorted(_files(path)),
@@ -121,15 +121,6 @@ def _budget(training: dict[str, Any]) -> str | None:
     return ", ".join(part for part in parts if part) or None
 
 
-def _trust(path: Path) -> dict[str, int | None] | None:
-    """Use -> steps that the trust report believes in; None where there is no report."""
-    report = path / "trust" / "report.json"
-    if not report.exists():
-        return None
-    verdicts = json.loads(report.read_text())["verdicts"]
-    return {verdict["use"]: verdict["horizon"] for verdict in verdicts}
-
-
 def _files(path: Path) -> Iterator[str]:
     """Reports, films and pictures of a run."""
     for pattern in ("*", "*/*"):
@@ -140,7 +131,7 @@ def _files(path: Path) -> Iterator[str]:
 
 def _row(summary: dict[str, Any]) -> tuple[str, ...]:
     world = (summary["world"] or "").removeprefix("foreworld/")
-    trusted = (summary["trust"] or {}).get("play")
+    trusted = summary["trust"].get("play")
     return (
         summary["run"], summary["family"], world, _number(summary["step"]),
         summary["budget"] or "", _number(summary["return"]), _number(summary["loss"]),

@@ -24,7 +24,6 @@ from torch import Tensor
 
 from foreworld.disk import whole_folder, write_json
 from foreworld.errors import unknown
-from foreworld.serving.controls import heads_json, images_json
 from foreworld.serving.graphs import Graph, make_graphs, numbers
 from foreworld.serving.page import copy_page
 from foreworld.serving.targets import TARGETS
@@ -69,8 +68,6 @@ def write_bundle(
             "format": FORMAT,
             "version": VERSION,
             **about,
-            "heads": {h: x for h, x in heads_json(model).items() if h in said},
-            "images": {h: x for h, x in images_json(model).items() if h in said},
             "graphs": {g.name: graph_json(g, target.suffix) for g in graphs},
             "starts": len(begin.action),
             "files": {str(f.relative_to(folder)): file_json(f) for f in sorted(files(folder))},

@@ -181,7 +181,7 @@ function refusal(what) {
 function headsOf(said, heads) {
   const plain = Object.entries(heads).map(([head, { kind }]) => {
     const values = Array.from(said[head], Number);
-    return [head, kind === "vector" ? values : values[0]];
+    return [head, ["scalar", "probability"].includes(kind) ? values[0] : values];
   });
   return Object.fromEntries(plain);
 }
@@ -200,8 +200,8 @@ function pixels(values, { height, width }) {
   return bytes;
 }
 
-function randomAction({ kind, classes, low, high }, draw) {
+function randomAction({ kind, classes, names, low, high }, draw) {
   const share = () => 0.5 + 0.5 * Math.tanh(draw());
   if (kind === "discrete") return classes.map((n) => Math.min(n - 1, Math.floor(n * share())));
-  return low.map((least, i) => (least ?? -1) + share() * ((high[i] ?? 1) - (least ?? -1)));
+  return names.map((_, i) => (low?.[i] ?? -1) + share() * ((high?.[i] ?? 1) - (low?.[i] ?? -1)));
 }

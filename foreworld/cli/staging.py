@@ -74,7 +74,7 @@ def open_stage(offer: Offer, family: str | None = None) -> Stage:
         truth=truth,
         steerings=_steerings(opened, planner),
         planner=planner,
-        trust=_trust(offer.path),
+        trust=trust_of(offer.path),
         step=opened.step,
         describe=None if opened.world is None else partial(write_world, world=opened.world),
     )
@@ -140,7 +140,7 @@ def _atlas(rows: Rows, store: EpisodeStore | None) -> Atlas | None:
     return draw_atlas(torch.cat(features))
 
 
-def _trust(path: Path) -> dict[str, Any] | None:
+def trust_of(path: Path) -> dict[str, Any] | None:
     """The verdicts of a run's trust report, by use."""
     try:
         report = read_trust(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from foreworld.sessions.futures import is_certain
@@ -10,7 +11,7 @@ from foreworld.studio.keymap import Keymap
 from foreworld.studio.player import Player
 from foreworld.studio.protocol import VERSION
 from foreworld.studio.stage import Stage
-from foreworld.vocab import Spec
+from foreworld.vocab import Spec, Specs
 
 
 def welcome(player: Player, fps: float, resumed: bool, database: Database) -> dict[str, Any]:
@@ -34,10 +35,7 @@ def welcome(player: Player, fps: float, resumed: bool, database: Database) -> di
         "policy": player.policy,
         "speed": player.speed,
         "view": player.view,
-        "action": _action(stage.keymap),
-        "keymap": stage.keymap.to_json(),
-        "heads": {h: _head(h, rows.specs.get(h)) for h in rows.numbers},
-        "images": {h: _size(rows.specs[h].shape) for h in rows.images},
+        **describe(stage.keymap, rows.specs, rows.heads),
         "truth": _truth(player),
         "policies": stage.policies,
         "planner": stage.planner and stage.planner[0],
@@ -47,6 +45,17 @@ def welcome(player: Player, fps: float, resumed: bool, database: Database) -> di
         "map": _map(stage),
         "recordings": database.recordings(player.id),
         "tree": tree_json(player),
+    }
+
+
+def describe(keymap: Keymap, specs: Specs, heads: Sequence[str]) -> dict[str, Any]:
+    """What can be done in a world, and what its model says; an exported world says the same."""
+    images = [h for h in heads if h in specs and specs[h].kind == "image"]
+    return {
+        "action": _action(keymap),
+        "keymap": keymap.to_json(),
+        "heads": {h: _head(h, specs.get(h)) for h in heads if h not in images},
+        "images": {h: _size(specs[h].shape) for h in images},
     }
 
 

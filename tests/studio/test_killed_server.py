@@ -50,6 +50,7 @@ def test_killed_in_mid_play(run, tmp_path):
     finally:
         first.kill()
         first.wait()
+        client.socket.close()
     second = started(run, port, data)
     try:
         again = joined(port, second, resume=client.welcome["session"])
@@ -68,5 +69,7 @@ def test_killed_in_mid_play(run, tmp_path):
         assert [f.truth for f in after] == [f.truth for f in whole[stands.header.frame :][:50]]
         assert whole[seen.header.frame - 1].picture == seen.picture
     finally:
+        again.socket.close()
+        other.socket.close()
         second.kill()
         second.wait()

@@ -9,7 +9,7 @@ const MOST_ROWS = 64;
 export class Heads {
   #scalars = new Map(); // head -> Curve
   #vectors = new Map(); // head -> Vector
-  #surprise = new Curve("Surprise", { tone: "amber", floor: 0, ceiling: 1, lamp: LOST });
+  #surprise = new Curve("Surprise", { tone: "amber", floor: 0, reach: 1, lamp: LOST });
   #doubt = new Curve("Uncertainty", { tone: "branch-2", floor: 0 });
   #body = element("div");
 

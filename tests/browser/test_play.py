@@ -6,8 +6,9 @@ from visit import FRAME, enter, play, stop, until
 
 def dreamt(page, keys, steps):
     """The pictures of some steps from the beginning while `keys` are down; the page is paused."""
+    node = page.evaluate("studio.frame.node")
     page.keyboard.press("n")
-    until(page, f"() => {FRAME} === 0")
+    until(page, f"node => {FRAME} === 0 && studio.frame.node !== node", node)
     for key in keys:
         page.keyboard.down(key)
     for step in range(steps):

@@ -4,7 +4,7 @@ foreworld play runs/demo
 foreworld play                       # the worlds that come with Foreworld
 
 It listens on this machine only; --host lets others in, with a token that it prints. Sessions,
-snapshots and recordings are kept in RUN/studio, and go on where they stood when it is started again.
+snapshots and recordings are kept in RUN/studio, and go on where they stood when it is started anew.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def compare(
         states = rows.imagine(states, [p[step] for p in plans for _ in range(n)], noise)
         said = rows.predict(states, heads)
         for key in heads:
-            told = np.array([float(np.ravel(row[key])[0]) for row in said])
+            told = np.array([float(row[key]) for row in said])
             values[key].append(told.reshape(len(branches), n))
         if atlas is not None:
             features = rows.features(states).unflatten(0, (len(branches), n))

@@ -94,6 +94,6 @@ def _candidate(
     points = None if atlas is None else atlas.point(rows.features(path)).cpu().numpy()
     rewards = None
     if "reward" in rows.heads:
-        rewards = np.array([float(said["reward"][0]) for said in rows.predict(path, ["reward"])])
+        rewards = np.array([float(said["reward"]) for said in rows.predict(path, ["reward"])])
     picture = None if view is None else rows.predict(path[-1:], [view])[0][view]
     return Candidate(score, actions, points, rewards, picture)

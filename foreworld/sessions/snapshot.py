@@ -39,11 +39,7 @@ def pack(session: Session, model: str, node: int | None = None) -> bytes:
     """The bytes of a node (None: where one stands). model: the hash of the weights."""
     chosen = session.tree.find(session.tree.here if node is None else node)
     note = {"format": FORMAT, "model": model, "seed": chosen.seed, "frame": chosen.frame}
-    tensors = leaves(session.state_of(chosen.id))
-    return save(
-        {name: leaf.cpu().contiguous() for name, leaf in tensors.items()},
-        {NOTE: json.dumps(note, sort_keys=True)},
-    )
+    return to_bytes(session.state_of(chosen.id), {NOTE: json.dumps(note, sort_keys=True)})
 
 
 def name_of(data: bytes) -> str:
@@ -69,6 +65,13 @@ def unpack(data: bytes, model: WorldModel, name: str) -> Instant:
             "taken of"
         )
     return Instant(from_leaves(model.initial(1), tensors), seed, frame)
+
+
+def to_bytes(state: State, notes: dict[str, str] | None = None) -> bytes:
+    """Safetensors of a state's leaves; those that share memory each get their own."""
+    return save(
+        {name: leaf.cpu().contiguous().clone() for name, leaf in leaves(state).items()}, notes
+    )
 
 
 def leaves(state: State, name: str = "") -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from foreworld.studio.welcome import tree_json, welcome
 if TYPE_CHECKING:
     from foreworld.studio.studio import Studio
 
+LOG = logging.getLogger("foreworld.studio")
 FRAMES = 2  # that wait for a slow client
 MESSAGES = 4096  # that wait; a client that reads nothing at all is let go
 BEAT_S = 1.0
@@ -154,6 +156,10 @@ class Connection:
             self.tell(refusal.to_json())
         except ValueError as error:
             self.tell(Refusal("invalid", str(error), "see docs/protocol.md", seq).to_json())
+        except Exception:  # a fault of ours costs an answer, not the session
+            LOG.exception("a message could not be answered")
+            fault = Refusal("failed", "this failed; the server's log says why", "report it", seq)
+            self.tell(fault.to_json())
         return True
 
     async def _hello(self, hello: protocol.Hello) -> bool:

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from foreworld.sessions.rows import Rows
 from foreworld.sessions.session import Session, kept_for_good
-from foreworld.sessions.snapshot import from_leaves, leaves
+from foreworld.sessions.snapshot import from_leaves, to_bytes
 from foreworld.sessions.tree import Branch, Node
 
 SCHEMA = """
@@ -164,8 +164,7 @@ class Database:
 def _node_row(id: str, session: Session, node: Node) -> tuple[Any, ...]:
     state = None
     if kept_for_good(node):
-        kept = leaves(session.state_of(node.id))
-        state = save({name: leaf.cpu().contiguous() for name, leaf in kept.items()})
+        state = to_bytes(session.state_of(node.id))
     action = None if node.action is None else node.action.tobytes()
     return (id, node.id, node.parent, node.frame, _signed(node.seed), action, node.observed, state)
 

@@ -102,7 +102,7 @@ def _frame(
     times: tuple[float, float],
 ) -> bytes:
     node, since = player.session.node, player.since_observed
-    reward = float(np.ravel(said["reward"])[0]) if "reward" in said else math.nan
+    reward = float(said["reward"]) if "reward" in said else math.nan
     header = Header(
         node.id,
         player.session.tree.branch,
@@ -130,7 +130,7 @@ def _frame(
 
 def _flags(player: Player, said: dict[str, np.ndarray], surprise: float, since: int) -> int:
     horizon, shadow = player.stage.horizon, player.shadow
-    ended = "continue" in said and float(np.ravel(said["continue"])[0]) < 0.5
+    ended = "continue" in said and float(said["continue"]) < 0.5
     set_ = {
         Flag.ENDED: ended,
         Flag.LOST: surprise > LOST or (horizon is not None and since > horizon),

@@ -66,9 +66,9 @@ def _of_dream(rows: Rows, player: Player, nodes: Sequence[Node]) -> tuple[Specs,
     wanted = [*heads, *(h for h in ("reward", "continue") if h in rows.heads)]
     said = rows.predict([player.session.state_of(n.id) for n in nodes], wanted)
     columns = {k: np.stack([_value(row[k], specs[k]) for row in said]) for k in heads}
-    told = [float(np.ravel(row["reward"])[0]) if "reward" in row else 0.0 for row in said]
+    told = [float(row["reward"]) if "reward" in row else 0.0 for row in said]
     columns["reward"] = np.array([0.0, *told[1:]], np.float32)
-    ended = "continue" in said[-1] and float(np.ravel(said[-1]["continue"])[0]) < 0.5
+    ended = "continue" in said[-1] and float(said[-1]["continue"]) < 0.5
     return specs, columns | {"ended": ended}
 
 

@@ -7,7 +7,7 @@ import time
 import urllib.request
 from contextlib import contextmanager
 
-START_S = 60
+START_S = 180
 
 
 @contextmanager

@@ -13,9 +13,10 @@ export class Curve {
   #canvas = element("canvas", { "aria-hidden": "true" });
   #value = element("output", {}, "–");
 
-  /** `label` is what people read; `tone` the token of its colour; `floor` and `ceiling` bound the axis if known. */
-  constructor(label, { tone, floor, ceiling, lamp } = {}) {
-    Object.assign(this, { label, tone, floor, ceiling, lamp });
+  /** `label` is what people read; `tone` the token of its colour; `floor` and `ceiling` bound the axis if known,
+   * `reach` is the least it goes up to, `lamp` draws a line. */
+  constructor(label, { tone, floor, ceiling, reach, lamp } = {}) {
+    Object.assign(this, { label, tone, floor, ceiling, reach, lamp });
     this.node = element(
       "div",
       { class: "curve" },
@@ -56,7 +57,7 @@ export class Curve {
 
   #range() {
     let low = this.floor ?? Infinity;
-    let high = this.ceiling ?? -Infinity;
+    let high = this.ceiling ?? this.reach ?? -Infinity;
     for (const { values, spread } of this.#rows) {
       values.forEach((value, i) => {
         const wide = spread?.[i] ?? 0;
@@ -125,5 +126,6 @@ export class Curve {
 export function written(value) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2).replace("-", "−");
+  const text = value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }

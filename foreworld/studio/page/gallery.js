@@ -82,10 +82,10 @@ function rings(name) {
   let seed = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, 7);
   const next = () => (seed = (seed * 1664525 + 1013904223) >>> 0) / 2 ** 32;
   const hue = next() * 360;
-  draw.fillStyle = `hsl(${hue} 30% 14%)`;
+  draw.fillStyle = `hsl(${hue} 22% 12%)`;
   draw.fillRect(0, 0, 320, 240);
   for (let ring = 0; ring < 26; ring++) {
-    draw.strokeStyle = `hsl(${hue + next() * 70} 70% ${45 + next() * 30}% / .5)`;
+    draw.strokeStyle = `hsl(${hue + next() * 40} 45% ${50 + next() * 25}% / .35)`;
     draw.lineWidth = 0.6 + next() * 2.5;
     draw.beginPath();
     draw.ellipse(

@@ -43,7 +43,11 @@ export class TrustLamp {
     }
     const measured = typeof horizon === "number";
     this.#gauge.hidden = !measured;
-    const text = measured ? `${since} of ${horizon} steps` : `${since} steps, no report`;
+    const text = !measured
+      ? "no report"
+      : horizon
+        ? `${since} of ${horizon} steps`
+        : "none of its steps is trusted";
     if (this.#far.textContent !== text) this.#far.textContent = text;
     this.node.title = words(since, horizon, surprise);
     if (!measured) return;

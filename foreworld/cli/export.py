@@ -58,8 +58,8 @@ def _about(opened: Any, heads: tuple[str, ...], fps: int) -> dict[str, Any]:
     """What the studio's `welcome` says of a world, for whoever plays it without a studio."""
     from foreworld.cli.staging import offer_of, trust_of
     from foreworld.evaluation import fingerprint
+    from foreworld.studio.describe import describe
     from foreworld.studio.keymap import keymap
-    from foreworld.studio.welcome import describe
 
     offer, trust = offer_of(opened.path), trust_of(opened.path)
     horizon = trust["play"]["horizon"] if trust and "play" in trust else None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from foreworld.sessions.futures import is_certain
 from foreworld.studio.database import Database
-from foreworld.studio.keymap import Keymap
+from foreworld.studio.describe import describe, size_json
 from foreworld.studio.player import Player
 from foreworld.studio.protocol import VERSION
 from foreworld.studio.stage import Stage
-from foreworld.vocab import Spec, Specs
 
 
 def welcome(player: Player, fps: float, resumed: bool, database: Database) -> dict[str, Any]:
@@ -48,17 +46,6 @@ def welcome(player: Player, fps: float, resumed: bool, database: Database) -> di
     }
 
 
-def describe(keymap: Keymap, specs: Specs, heads: Sequence[str]) -> dict[str, Any]:
-    """What can be done in a world, and what its model says; an exported world says the same."""
-    images = [h for h in heads if h in specs and specs[h].kind == "image"]
-    return {
-        "action": _action(keymap),
-        "keymap": keymap.to_json(),
-        "heads": {h: _head(h, specs.get(h)) for h in heads if h not in images},
-        "images": {h: _size(specs[h].shape) for h in images},
-    }
-
-
 def tree_json(player: Player) -> dict[str, Any]:
     """The `tree` message."""
     tree = player.session.tree
@@ -79,49 +66,12 @@ def tree_json(player: Player) -> dict[str, Any]:
     return {"t": "tree", "branches": branches, **here}
 
 
-def _action(keymap: Keymap) -> dict[str, Any]:
-    spec, rest = keymap.spec, keymap.rest
-    common = {
-        "shape": spec.shape,
-        "names": keymap.names,
-        "rest": None if rest is None else rest.tolist(),
-    }
-    if spec.classes:
-        return {"kind": "discrete", "classes": spec.classes, **common}
-    return {
-        "kind": "continuous",
-        "low": _all(spec.low, spec),
-        "high": _all(spec.high, spec),
-        **common,
-    }
-
-
-def _all(bound: Any, spec: Spec) -> list[float] | None:
-    if bound is None:
-        return None
-    return list(bound) if isinstance(bound, tuple) else [bound] * spec.width
-
-
-def _head(name: str, spec: Spec | None) -> dict[str, Any]:
-    if spec is None:
-        return {"kind": "probability" if name == "continue" else "scalar", "unit": None}
-    if spec.classes:
-        return {"kind": "discrete", "classes": spec.classes, "names": spec.names}
-    if not spec.shape:
-        return {"kind": "scalar", "unit": spec.unit}
-    return {"kind": "vector", "names": spec.names, "size": spec.width, "unit": spec.unit}
-
-
-def _size(shape: tuple[int, ...]) -> dict[str, int]:
-    return {"height": shape[0], "width": shape[1]}
-
-
 def _truth(player: Player) -> dict[str, Any]:
     picture = None if player.shadow is None else player.shadow.picture(player.view)
     return {
         "possible": player.stage.truth is not None,
         "attached": player.shadow is not None,
-        "image": None if picture is None else _size(picture.shape),
+        "image": None if picture is None else size_json(picture.shape),
     }
 
 

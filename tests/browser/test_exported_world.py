@@ -56,17 +56,23 @@ def test_64_steps_say_what_python_says(tab, run, exported):
 def test_keys_steer_the_dream(tab):
     assert frame(tab) == 0 and tab.evaluate("studio.state.paused")
     pictures = []
-    for key in ("ArrowLeft", "ArrowRight"):
+    for key, pushed in (("ArrowLeft", -1), ("ArrowRight", 1)):
         tab.evaluate("studio.commands.control('reset', {seed: 7})")
-        until(tab, "() => studio.frame.frame === 0 && studio.state.paused")
         tab.keyboard.down(key)
-        tab.keyboard.press("Space")
+        tab.evaluate("studio.commands.stop().then(() => studio.commands.control('step', 8))")
         until(tab, "() => studio.frame.frame >= 8")
-        pictures.append(tab.evaluate("Array.from(studio.frame.dreamPicture)"))
-        pushed = tab.evaluate("studio.frame.action[0]")
-        assert pushed == (-1 if key == "ArrowLeft" else 1)
+        pictures.append(tab.evaluate("JSON.stringify(Array.from(studio.frame.dreamPicture))"))
+        assert tab.evaluate("studio.frame.action[0]") == pushed
         tab.keyboard.up(key)
     assert pictures[0] != pictures[1]
+
+
+def test_a_key_begins_play_and_frames_flow(tab):
+    tab.keyboard.down("ArrowUp")
+    until(tab, "() => studio.frame.frame >= 12 && !studio.state.paused")
+    tab.keyboard.up("ArrowUp")
+    tab.keyboard.press("Space")
+    until(tab, "() => studio.state.paused")
 
 
 def test_the_same_seed_and_keys_dream_the_same(tab):
@@ -75,21 +81,21 @@ def test_the_same_seed_and_keys_dream_the_same(tab):
         tab.evaluate("studio.commands.control('reset', {seed: 3})")
         tab.evaluate("studio.commands.control('step', 5)")
         until(tab, "() => studio.frame.frame === 5")
-        seen.append(tab.evaluate("Array.from(studio.frame.dreamPicture)"))
+        seen.append(tab.evaluate("JSON.stringify(Array.from(studio.frame.dreamPicture))"))
     assert seen[0] == seen[1]
 
 
 def test_a_dream_goes_back_and_forks(tab):
     tab.evaluate("studio.commands.control('step', 6)")
     until(tab, "() => studio.frame.frame === 6")
-    first = tab.evaluate("Array.from(studio.frame.dreamPicture)")
+    first = tab.evaluate("JSON.stringify(Array.from(studio.frame.dreamPicture))")
     tab.evaluate("studio.commands.control('rewind', 4)")
     until(tab, "() => studio.frame.frame === 2 && studio.frame.branch === 0")
     tab.evaluate("studio.commands.control('step', 4)")
     until(tab, "() => studio.frame.frame === 6 && studio.frame.branch === 1")
     assert tab.evaluate("studio.tree.branches.size") == 2
     # The same actions after the fork, and the same chance: the same dream.
-    assert tab.evaluate("Array.from(studio.frame.dreamPicture)") == first
+    assert tab.evaluate("JSON.stringify(Array.from(studio.frame.dreamPicture))") == first
 
 
 def test_play_begins_where_one_asks(tab):
@@ -99,7 +105,7 @@ def test_play_begins_where_one_asks(tab):
     for n in range(2):
         starts.nth(n).click()
         until(tab, "() => studio.frame.frame === 0")
-        pictures.append(tab.evaluate("Array.from(studio.frame.dreamPicture)"))
+        pictures.append(tab.evaluate("JSON.stringify(Array.from(studio.frame.dreamPicture))"))
     assert pictures[0] != pictures[1]
 
 

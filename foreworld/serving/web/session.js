@@ -148,7 +148,6 @@ export class Session extends EventTarget {
     const began = performance.now();
     const said = await world.predict(node.state);
     const ended = node.frame > 0 && Number(said.continue?.[0] ?? 1) < 0.5;
-    if (ended && !this.said.paused) this.#become({ paused: true });
     this.#fire("frame", {
       node: here, branch, frame: node.frame, time: performance.now() / 1000, applied: this.#down.seq, surprise: null,
       uncertainty: null, reward: said.reward ? Number(said.reward[0]) : null, stepMs: this.took ?? 0,

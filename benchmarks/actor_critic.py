@@ -45,6 +45,10 @@ TASKS = {
          "entropy=1e-3", "--train-ratio", "32", "--train", "length=16", "batch_size=16",
          "optimiser.final=1", "--steps", "1800"), 500.0
     ),
+    # A transformer in place of the recurrent model, by its usual recipe.
+    "cartpole_tssm": Task(
+        ("CartPole-v1", "--family", "tssm", "--threads", "1", "--steps", "1800"), 500.0
+    ),
     "cartpole_pixels": Task(
         ("cartpole_pixels", "--preset", "control", "classes", *LEARN, "--learner-set",
          "horizon=15", "lr=1e-3", "entropy=1e-3", "slow_weight=0.1", "--train-ratio", "10",

@@ -47,7 +47,7 @@ def decide(model: WorldModel, search: Mppi, previous: Plan | None) -> tuple[Plan
     return plan, time.perf_counter() - clock, time.process_time() - processor
 
 
-def summary(times: list[float]) -> dict[str, float]:
+def summary(times: list[float]) -> dict[str, Any]:
     low, middle, high = quantiles(times, n=4)
     return {"median_ms": round(1e3 * middle, 1), "quartiles_ms": [round(1e3 * low, 1),
             round(1e3 * high, 1)], "least_ms": round(1e3 * min(times), 1)}  # fmt: skip

@@ -176,6 +176,7 @@ class WorldModel(nn.Module, ABC):
     specs: Specs
     config: Any
     heads: tuple[str, ...]  # that `predict` answers to: target keys, "reward", "continue", ...
+    caches: tuple[str, ...] = ()  # fields of its state that only `imagine` reads
     discount: float = 1.0  # per step, of the rewards that a head "value" foresees
 
     @abstractmethod
@@ -264,12 +265,11 @@ class Policy(Protocol):
     def act(self, carry: Any, step: Step) -> tuple[Any, np.ndarray]: ...
 
 
-def map_state(fn: Callable[..., Tensor], *states: S) -> S:
+def map_state(fn: Callable[..., Tensor], first: S, *others: S) -> S:
     """Apply `fn` leaf by leaf to states of one shape; leaves may be nested tuples or None."""
-    first = states[0]
     if first is None or isinstance(first, Tensor):
-        return cast(S, None if first is None else fn(*states))
-    leaves = [map_state(fn, *group) for group in zip(*cast(Any, states), strict=True)]
+        return cast(S, None if first is None else fn(first, *others))
+    leaves = [map_state(fn, *g) for g in zip(cast(Any, first), *cast(Any, others), strict=True)]
     return cast(S, type(first)(*leaves) if hasattr(first, "_fields") else tuple(leaves))
 
 
@@ -288,7 +288,7 @@ def rollout(model: WorldModel, state: State, actions: Tensor, noise: Tensor | No
     states = []
     for h in range(actions.shape[1]):
         state = model.imagine(state, actions[:, h], None if noise is None else noise[:, h])
-        states.append(state)
+        states.append(state._replace(**dict.fromkeys(model.caches)))  # many are kept, to be read
     return stack_states(states)
 
 

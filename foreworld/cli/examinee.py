@@ -14,7 +14,7 @@ from foreworld.evaluation.branches import BranchingWorld
 from foreworld.evaluation.control import HELD_OUT
 from foreworld.evaluation.subject import Protocol, Subject
 from foreworld.run import Run, World, make_stream
-from foreworld.streams.registry import find_spec, make_env
+from foreworld.streams.registry import can_render, find_spec, make_env
 from foreworld.vocab import Episode
 
 if TYPE_CHECKING:
@@ -93,12 +93,17 @@ def _branching(world: World | None) -> partial[BranchingWorld] | None:
     return partial(branching_world, world)
 
 
-def branching_world(world: World) -> BranchingWorld:
-    """One that can be put back. Raises ValueError where its simulator cannot."""
-    drawn = {"render_mode": "rgb_array"} if world.pixels else {}
+def branching_world(world: World, drawn: bool = False) -> BranchingWorld:
+    """One that can be put back. Raises ValueError where its simulator cannot.
+
+    drawn: with pictures for people, where it can draw them.
+    """
+    spec = find_spec(world.env)
+    draws = world.pixels or (drawn and can_render(spec))
     return BranchingWorld(
-        make_env(find_spec(world.env), drawn | world.env_kwargs),
+        make_env(spec, ({"render_mode": "rgb_array"} if draws else {}) | world.env_kwargs),
         image_size=world.image_size,
         frame_skip=world.frame_skip,
         pixels=world.pixels,
+        fast_pictures=world.fast_pictures,
     )

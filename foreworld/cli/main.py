@@ -33,7 +33,11 @@ VERBS = {  # verb: (module, what it does)
     "train": ("foreworld.cli.train", "learn a world model from episodes or from a running world"),
     "evaluate": ("foreworld.cli.evaluate", "let a model act in its world, beside baselines"),
     "trust": ("foreworld.cli.trust", "examine a model: what it can be trusted with, and how far"),
+    "compare": ("foreworld.cli.compare", "train several models alike, and show them side by side"),
+    "play": ("foreworld.cli.play", "step into a learned world, in a browser"),
     "imagine": ("foreworld.cli.imagine", "roll a model forward and save what it foresees"),
+    "export": ("foreworld.cli.export", "write a world to a folder that plays in a browser tab"),
+    "runs": ("foreworld.cli.runs", "list the runs of a folder, or show their curves on a page"),
     "info": ("foreworld.cli.info", "say what a run or an episode store holds"),
 }
 

@@ -64,8 +64,7 @@ class BranchingWorld:
 
     def follow(self, start: Snapshot, actions: np.ndarray) -> list[Step]:
         """The rows that `actions` [H, ...] lead to from a start, one per action."""
-        self._stream.reset()  # or it would begin anew where the last branch ended its episode
-        restore(self._env, start)
+        self.restore(start)
         rows: list[Step] = []
         for action in actions:
             ended = rows and rows[-1]["is_last"][0]
@@ -74,6 +73,15 @@ class BranchingWorld:
 
     def snapshot(self) -> Snapshot:
         return snapshot(self._env)
+
+    def restore(self, start: Snapshot) -> None:
+        """Go back; the next thing to call is `step`."""
+        self._stream.reset()  # or it would begin anew where the last branch ended its episode
+        restore(self._env, start)
+
+    def frames(self) -> np.ndarray:
+        """What it looks like now, uint8 [1, H, W, 3]. Raises ValueError without pictures."""
+        return self._stream.frames()
 
     @property
     def simulator(self) -> gymnasium.Env:

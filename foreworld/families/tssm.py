@@ -35,10 +35,11 @@ from foreworld.families.codec import (
     seen_keys,
     zero_action,
 )
-from foreworld.families.latents import CategoricalLatent
+from foreworld.families.latents import CategoricalLatent, balanced
 from foreworld.families.scales import Scales
-from foreworld.families.scoring import score, some_instants
+from foreworld.families.scoring import score_all
 from foreworld.families.tssm_config import PRESETS as PRESETS
+from foreworld.families.tssm_config import RECIPES as RECIPES
 from foreworld.families.tssm_config import TssmConfig as TssmConfig
 from foreworld.families.windows import counted
 from foreworld.nn.mlp import mlp
@@ -59,7 +60,7 @@ OUTCOMES = ("reward", "continue")
 class TssmState(NamedTuple):
     hidden: Tensor  # [B, width] what the transformer made of the tokens before
     stoch: Tensor  # [B, stoch * classes]
-    ring: Ring | None  # keys and values of those tokens; None in states that are only read
+    ring: Ring | None  # keys and values of those tokens; None in states that are only to be read
     context: Tensor  # [B, C] what was instructed
     action: Tensor  # [B, ...] the action chosen here, zeros until then
 
@@ -77,6 +78,7 @@ class Tssm(WorldModel):
     """See the module's picture; shapes in `TssmState`."""
 
     Config = TssmConfig
+    caches = ("ring",)
 
     def __init__(self, specs: Specs, config: TssmConfig) -> None:
         super().__init__()
@@ -116,7 +118,11 @@ class Tssm(WorldModel):
         return map_state(lambda x: x[:, -1], self._states(self._scan(state, batch, None), 1))
 
     def imagine(self, state: TssmState, action: Tensor, noise: Tensor | None = None) -> TssmState:
-        assert state.ring is not None, "a state that is only to be read"
+        if state.ring is None:
+            raise ValueError(
+                "this state is only to be read, as those of `rollout` are: go on from what "
+                "`observe` or `imagine` gave"
+            )
         token = self._token(state.stoch, action)
         hidden, ring = self.transformer.step(token, state.ring)
         stoch = self.latent.draw(self.prior(hidden), noise)
@@ -160,30 +166,16 @@ class Tssm(WorldModel):
         size, length = begun.shape
         noise_BTK = torch.randn(size, length, self.latent.chance, device=self.device)
         scanned = self._scan(self.initial(size)._replace(ring=None), batch, noise_BTK)
-        losses = self._balance(scanned.posterior, self.prior(scanned.states.hidden))
-        losses = {k: v * (scanned.tokens > 0) for k, v in losses.items()}
-        losses |= self._head_losses(scanned.states, batch)
-        starts = self._states(scanned, min(self.config.imagine_last, length))
-        return Loss(losses, map_state(lambda x: x.flatten(0, 1).detach(), starts))
-
-    def _balance(self, posterior: Tensor, prior: Tensor) -> dict[str, Tensor]:
-        c, kl = self.config, self.latent.kl
-        dynamics = kl(posterior.detach(), prior).clamp(c.free_nats)
-        representation = kl(posterior, prior.detach()).clamp(c.free_nats)
-        return {
-            "dynamics": c.kl_dynamics * dynamics,
-            "representation": c.kl_representation * representation,
+        c, prior = self.config, self.prior(scanned.states.hidden)
+        dynamics, representation = balanced(self.latent, scanned.posterior, prior, c.free_nats)
+        asked = scanned.tokens > 0
+        losses = {
+            "dynamics": c.kl_dynamics * dynamics * asked,
+            "representation": c.kl_representation * representation * asked,
         }
-
-    def _head_losses(self, states: TssmState, batch: Batch) -> dict[str, Tensor]:
-        """Losses of all heads on states [B, T, ...], images on a random share of them."""
-        images = [k for k in self.views.names if self.specs[k].kind == "image"]
-        losses = score(self.predict, states, batch, [h for h in self.heads if h not in images])
-        if images:
-            truth = {k: batch[k] for k in images}
-            chosen, truth = some_instants(states, truth, self.config.decode)
-            losses |= score(self.predict, chosen, truth, images)
-        return losses
+        losses |= score_all(self, scanned.states, batch, c.decode)
+        starts = self._states(scanned, min(c.imagine_last, length))
+        return Loss(losses, map_state(lambda x: x.flatten(0, 1).detach(), starts))
 
     # -- parts -------------------------------------------------------------------------------------
 

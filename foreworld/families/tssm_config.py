@@ -41,7 +41,20 @@ PRESETS: dict[str, dict[str, Any]] = {
     "debug": {"width": 16, "heads": 2, "window": 4, "stoch": 8, "classes": 4,
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
 }  # fmt: skip
-
+RECIPES: dict[str, dict[str, Any]] = {
+    # A policy on one core that collects as it learns.
+    "usual": {"preset": ("control",), "set": ("imagine_last=4",), "learner": "actor_critic",
+              "learner_set": ("horizon=12", "lr=1e-3", "entropy=1e-3"),
+              "train": ("length=16", "batch_size=16", "optimiser.final=1"),
+              "prefill": 500, "num_envs": 4, "train_ratio": 32.0},
+    # Zhang et al. 2023, table 4 and their code: dreams of 16 steps from 1024 states.
+    "storm": {"preset": ("storm",), "set": ("imagine_last=64",), "learner": "actor_critic",
+              "learner_set": ("gradient=reinforce", "horizon=16", "discount=0.985", "entropy=3e-4",
+                              "lr=3e-5", "networks.hidden=512", "networks.bins=255"),
+              "train": ("length=64", "batch_size=16", "optimiser.lr=1e-4", "optimiser.clip=1000",
+                        "optimiser.final=1"),
+              "prefill": 1024, "num_envs": 1, "train_ratio": 1024.0},
+}  # fmt: skip
 PAPERS = {
     "storm": "Zhang et al. 2023 (STORM), arXiv 2310.09615",
     "before it": "Robine et al. 2023 (TWM), arXiv 2303.07109; Micheli et al. 2023 (IRIS), "

@@ -33,9 +33,8 @@ class CmaEs:
 
     def ask(self) -> np.ndarray:
         """The next generation [population, size]; the same until it is told."""
-        if self._asked is None:
-            self._asked = self._search.ask()
-        return np.stack(self._asked)
+        asked = self._asked = self._asked or self._search.ask()
+        return np.stack(asked)
 
     def tell(self, scores: Sequence[float] | np.ndarray) -> None:
         """What the solutions asked for scored, higher is better."""

@@ -35,8 +35,10 @@ def states_are_values(subject: Subject) -> None:
         found = [(leaf.shape, leaf.dtype) for leaf in leaves(state)]
         assert found == form, f"{verb} changes the state's form from {form} to {found}"
         assert all(leaf.shape[0] == 3 for leaf in leaves(state)), f"{verb}: leaves are not [B, ...]"
-    picked = map_state(lambda x: x[[2, 0]], seen)
     everything = told(model, seen)
+    read = seen._replace(**dict.fromkeys(model.caches))
+    assert_same(told(model, read), everything, "the caches are read by more than imagine")
+    picked = map_state(lambda x: x[[2, 0]], seen)
     expected = {key: value[[2, 0]] for key, value in everything.items()}
     assert_same(told(model, picked), expected, "rows of a state can be picked like rows of a table")
 

@@ -7,7 +7,7 @@ import torch
 
 from foreworld.config import from_dict
 from foreworld.families.tssm import PRESETS, Tssm, TssmConfig
-from foreworld.vocab import Spec, map_state
+from foreworld.vocab import Spec, map_state, rollout
 
 SPECS = {
     "vector": Spec((3,), "float32", "vector"),
@@ -159,6 +159,14 @@ def test_balance_moves_one_side_each():
             parameters = getattr(model, part).parameters()
             touched = any(p.grad is not None and p.grad.any() for p in parameters)
             assert touched == expected, (name, part)  # z is in the tokens: dynamics reach it there
+
+
+def test_futures_hold_no_rings(model):
+    state = model.observe(model.initial(3), batch())
+    future = rollout(model, state, torch.zeros(3, 2, 2))
+    assert future.ring is None and future.hidden.shape[:2] == (3, 2)
+    with pytest.raises(ValueError, match="only to be read"):
+        model.imagine(map_state(lambda x: x[:, -1], future), torch.zeros(3, 2))
 
 
 @pytest.mark.parametrize("field", ["window", "depth", "imagine_last"])

@@ -67,12 +67,13 @@ RECIPES = {  # made small
     "tdmpc": ["--planner-set", "num_candidates=12", "num_policy=4", "num_elites=4", "iterations=2"],
     "muzero": ["--learner-set", "act.num_simulations=2", "learn.num_simulations=2",
                "refresh_every=7"],
+    "tssm": ["--learner-set", "horizon=3", "networks.hidden=8", "networks.bins=15"],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("family", RECIPES)
-def test_so_it_is_where_plans_collect(family, tmp_path):
-    """By the family's usual recipe, made small."""
+def test_so_it_is_by_the_usual_recipe(family, tmp_path):
+    """Made small: plans collect, a search, a policy."""
     words = ["--family", family, "--preset", "debug", "--threads", 1, "--seed", 3]
     words += ["--train", "batch_size=4", "optimiser.warmup=1", "optimiser.final=1.0"]
     words += ["--train-ratio", 16, "--prefill", 40, "--num-envs", 2, *RECIPES[family]]

@@ -1,0 +1,1 @@
+"""The studio: learned worlds in a browser. What is said over the wire is in docs/protocol.md."""

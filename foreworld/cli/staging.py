@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-import foreworld
 from foreworld.catalog import LEARNERS
 from foreworld.cli.examinee import branching_world
 from foreworld.episodes import EpisodeStore
@@ -27,7 +26,7 @@ from foreworld.studio.keymap import keymap
 from foreworld.studio.stage import Offer, Stage
 from foreworld.vocab import Spec
 
-GALLERY = Path(foreworld.__file__).parent / "gallery"
+GALLERY = Path(__file__).parents[1] / "gallery"
 INSTANTS = 256  # that the map is drawn from
 CONTEXT = 4  # steps seen before each
 QUICK = {"horizon": 12, "num_candidates": 64, "num_elites": 8, "iterations": 2, "action_block": 3}

@@ -12,9 +12,9 @@ from client import Client, WebSocketsSocket
 
 def started(run, port, data):
     command = [sys.executable, "-m", "foreworld.cli.main", "play", str(run), "--port", str(port)]
-    log = (data.parent / "server.log").open("ab")
     words = ["--no-browser", "--data", str(data), "--fps", "60"]
-    return subprocess.Popen([*command, *words], stdout=log, stderr=log)
+    with (data.parent / "server.log").open("ab") as log:
+        return subprocess.Popen([*command, *words], stdout=log, stderr=log)
 
 
 def joined(port, process, **hello):

@@ -196,9 +196,8 @@ def test_a_session_begins_anew_and_elsewhere(played):
     assert played.ctl("reset", {"from": "episode", "id": 999})["code"] == "invalid"
     assert played.ctl("truth", True)["code"] == "invalid"
     assert played.ctl("reset", {"from": "model"})["t"] == "ack"
-    played.frames.clear()
     played.ctl("goto", 0)
-    assert played.frame().header.frame == 3 and played.step()[0].header.frame == 4
+    assert played.step()[0].header.frame == 4
 
 
 def test_a_session_is_resumed(serve, connect):

@@ -39,6 +39,7 @@ def offer_of(path: Path, source: str = "run") -> Offer:
     env = None if world is None else world["env"]
     name = path.resolve().name
     about = path / "about.txt"
+    play = (_trust(path) or {}).get("play", {})
     return Offer(
         name,
         name.replace("_", " ").replace("-", " ").capitalize(),
@@ -47,6 +48,9 @@ def offer_of(path: Path, source: str = "run") -> Offer:
         document["family"],
         source,
         about.read_text().strip() if about.is_file() else "",
+        Path(document.get("episodes") or path / "episodes"),
+        play.get("light"),
+        play.get("horizon"),
     )
 
 

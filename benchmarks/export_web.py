@@ -183,9 +183,10 @@ def cost(page: Page, manifest: dict[str, Any]) -> dict[str, float]:
 def play(page: Page, speed: int, seconds: float) -> dict[str, float]:
     """Frames a second, and the gaps between them, while a key is held."""
     page.evaluate("async (speed) => await studio.commands.speed(speed)", speed)
-    page.keyboard.press("n")
+    page.evaluate("async () => await studio.commands.reset()")
     page.evaluate(WATCH)
     page.keyboard.down("ArrowLeft")
+    page.evaluate("async () => await studio.commands.play()")
     page.wait_for_timeout(1000 * seconds)
     times = np.array(page.evaluate("frames_at"))
     page.keyboard.up("ArrowLeft")

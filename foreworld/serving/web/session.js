@@ -54,7 +54,8 @@ export class Session extends EventTarget {
   /** A message of the protocol; gives {seq, answer}, the promise of its ack. */
   send(t, fields = {}) {
     const seq = ++this.#seq;
-    const answer = (this.#busy = this.#busy.catch(() => {}).then(() => this.#obey(t, seq, fields)));
+    const answer = this.#busy.then(() => this.#obey(t, seq, fields));
+    this.#busy = answer.catch(() => {}); // who sent it is told
     return { seq, answer: answer.then((more) => ({ t: "ack", seq, ...more })) };
   }
 
@@ -115,9 +116,9 @@ export class Session extends EventTarget {
     if (!this.said.paused && now >= this.#due - FPS_SLACK_MS) {
       if (now > this.#due + period) this.#late += 1;
       this.#due = Math.max(this.#due + period, now - FPS_SLACK_MS);
-      this.#busy = this.#busy.catch(() => {}).then(() => (this.said.paused ? null : this.#step()));
+      this.#busy = this.#busy.then(() => (this.said.paused ? null : this.#step())).catch((error) => console.error(error));
     }
-    this.#busy.catch((error) => console.error(error)).finally(() => requestAnimationFrame((next) => this.#tick(next)));
+    this.#busy.finally(() => requestAnimationFrame((next) => this.#tick(next)));
   }
 
   async #step() {

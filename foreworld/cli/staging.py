@@ -39,7 +39,7 @@ def offer_of(path: Path, source: str = "run") -> Offer:
     env = None if world is None else world["env"]
     name = path.resolve().name
     about = path / "about.txt"
-    play = (_trust(path) or {}).get("play", {})
+    play = (trust_of(path) or {}).get("play", {})
     return Offer(
         name,
         name.replace("_", " ").replace("-", " ").capitalize(),

@@ -34,6 +34,7 @@ def welcome(player: Player, fps: float, resumed: bool, database: Database) -> di
         "policy": player.policy,
         "speed": player.speed,
         "view": player.view,
+        "chance": player.session.chance,
         "action": _action(stage.keymap),
         "keymap": stage.keymap.to_json(),
         "heads": {h: _head(h, rows.specs.get(h)) for h in rows.numbers},

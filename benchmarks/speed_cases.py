@@ -17,6 +17,10 @@ ACTION = {"action": Spec((), "int64", "discrete", classes=(2,))}
 SOURCES: dict[str, Specs] = {  # the shapes of CartPole
     "vector": {"vector": Spec((4,), "float32", "vector"), **ACTION},
     "pixels": {"image": Spec((64, 64, 3), "uint8", "image"), **ACTION},
+    "motor": {
+        "image": Spec((64, 64, 3), "uint8", "image"),
+        "action": Spec((1,), "float32", "vector", low=-1.0, high=1.0),
+    },
 }
 
 
@@ -36,6 +40,10 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         # sheeprl's Dreamer V3 XS: 256 numbers of memory, 32 classes of 32, one hidden layer.
         "base": {**_DREAMER, "stoch": 32, "classes": 32, "hidden": 256,
                  "codec": _codec(256, 24, reward="two_hot")},
+        # Dreamer V1 as it was published, and as simulusion has it.
+        "v1": {**_RSSM, "deter": 200, "stoch": 30, "hidden": 200, "min_std": 0.1,
+               "codec": {"embed": 1024, "hidden": 400, "layers": 2, "channels": 32,
+                         "keypoints": 0}},
     },
     "jepa": {
         "nano": {"window": 2, "latent": 32, "width": 64, "codec": _codec(128, 8)},
@@ -44,12 +52,18 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
                  "condition": 192, "codec": _codec(256, 24)},
     },
 }  # fmt: skip
-POLICY_WIDTH = {"nano": 128, "small": 128, "base": 256}
+POLICIES = {  # width and hidden layers
+    "nano": (128, 1),
+    "small": (128, 1),
+    "base": (256, 1),
+    "v1": (400, 3),
+}
 
 
 def learner_config(size: str) -> dict[str, Any]:
-    """The actor-critic of that size: one hidden layer, 255 bins, 15 steps imagined."""
-    networks = {"hidden": POLICY_WIDTH[size], "layers": 1, "bins": 255}
+    """The actor-critic of that size: 255 bins, 15 steps imagined."""
+    hidden, layers = POLICIES[size]
+    networks = {"hidden": hidden, "layers": layers, "bins": 255}
     return {"horizon": 15, "networks": networks}
 
 
@@ -75,7 +89,8 @@ def invent_episodes(path: Path, specs: Specs, num: int = 40, length: int = 200) 
 def _chance(rng: np.random.Generator, spec: Spec, length: int) -> np.ndarray:
     shape = (length, *spec.shape)
     if spec.kind == "vector":
-        return rng.standard_normal(shape, np.float32)
+        drawn = rng.standard_normal(shape, np.float32)
+        return drawn if spec.low is None else np.clip(drawn, spec.low, spec.high)
     high = 256 if spec.kind == "image" else 2
     return rng.integers(high, size=shape, dtype=np.dtype(spec.dtype))
 

@@ -18,12 +18,17 @@ FAMILIES = {
     "rssm": "foreworld.families.rssm:Rssm",
     "jepa": "foreworld.families.jepa:Jepa",
     "slots": "foreworld.families.slots:Slots",
+    "tdmpc": "foreworld.families.tdmpc:Tdmpc",
+    "muzero": "foreworld.families.muzero:Muzero",
+    "vmc": "foreworld.families.vmc:Vmc",
+    "tssm": "foreworld.families.tssm:Tssm",
 }
 
 PLANNERS = {
     "cem": "foreworld.planners.cem:Cem",
     "gradient": "foreworld.planners.gradient:Gradient",
     "icem": "foreworld.planners.icem:Icem",
+    "mcts": "foreworld.planners.mcts:Mcts",
     "mppi": "foreworld.planners.mppi:Mppi",
 }
 
@@ -37,8 +42,10 @@ POLICIES = {  # built as (action spec, seed); the last three know the tabletop o
     "mixed": "foreworld.policies.scripted:MixedPolicy",
 }
 
-LEARNERS = {  # of policies in imagination; built as (model, its `Config`)
+LEARNERS = {  # of policies; built as (model, its `Config`)
     "actor_critic": "foreworld.training.actor_critic:ActorCriticLearner",
+    "search": "foreworld.training.search:SearchLearner",
+    "evolution": "foreworld.training.evolution:EvolutionLearner",
 }
 
 WORLDS = {  # names of Gymnasium ids; any other id works as it is
@@ -46,6 +53,7 @@ WORLDS = {  # names of Gymnasium ids; any other id works as it is
     "gallery": "foreworld/Gallery-v0",
     "rooms": "foreworld/Rooms-v0",
     "tabletop": "foreworld/Tabletop-v0",
+    "board": "foreworld/Board-v0",
     "cartpole_pixels": "foreworld/CartPolePixels-v0",
 }
 
@@ -58,6 +66,9 @@ WORLD_KINDS = {  # kinds of Gymnasium ids: an example, the extra that brings the
     "dm_control": ("dm_control/cartpole-swingup-v0", "dmc"),
     "Atari": ("ALE/Pong-v5", "atari"),
     "PushT": ("gym_pusht/PushT-v0", "pusht"),
+    "board games": ("foreworld/Board-v0", "boards"),
+    "Box2D": ("CarRacing-v3", "box2d"),
+    "VizDoom": ("VizdoomTakeCover-v1", "doom"),
 }
 
 
@@ -75,7 +86,7 @@ def resolve(table: Mapping[str, str], name: str) -> Any:
     )
 
 
-def beside(found: type, name: str) -> Mapping[str, Any]:
+def beside(found: type, name: str) -> Any:
     """What a class's module keeps under a name, as families their PRESETS and RECIPES."""
     return getattr(sys.modules[found.__module__], name, {})
 

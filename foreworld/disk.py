@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all.
+"""Files and folders that are there whole or not at all.
 
 write_json("config.json", {"lr": 1e-3})  # a reader sees the old file or the new, never a part
 """
@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +45,26 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `path` when the block ends well, and vanishes otherwise.
+
+    Raises ValueError if there is anything at `path` already.
+    """
+    path = Path(path).absolute()
+    if path.exists():
+        raise ValueError(f"{path} exists already; name a folder that does not, or remove this one")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        yield temporary
+        for part in (temporary, *temporary.rglob("*")):
+            os.chmod(part, 0o755 if part.is_dir() else 0o644)  # as for files: others may read
+            sync(part)
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary)
+        raise
+    sync(path.parent)

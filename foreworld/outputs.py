@@ -15,42 +15,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def symlog(x: Tensor) -> Tensor:
-    """sign(x) ln(1 + |x|): compresses both tails (Hafner et al. 2023, eq. 9)."""
-    return torch.sign(x) * torch.log1p(x.abs())
-
-
-def symexp(x: Tensor) -> Tensor:
-    """Inverse of `symlog`."""
-    return torch.sign(x) * torch.expm1(x.abs())
-
-
 def _sum_event(x: Tensor, event_dims: int) -> Tensor:
     return x.flatten(-event_dims).sum(-1) if event_dims else x
 
 
 @dataclass(frozen=True)
 class Mse:
-    """A point estimate scored by squared error, optionally in symlog space.
-
-    value: [..., *event]; `scale` divides the error (a unit of one standard deviation of the data).
-    """
+    """A point estimate [..., *event], scored by squared error."""
 
     value: Tensor
     event_dims: int
-    symlog: bool = False
     weight: float = 1.0
 
     @property
     def mean(self) -> Tensor:
-        return symexp(self.value) if self.symlog else self.value
+        return self.value
 
     def sample(self, noise: Tensor) -> Tensor:
         return self.mean
 
     def loss(self, target: Tensor) -> Tensor:
-        target = target.to(self.value.dtype)
-        error = self.value - (symlog(target) if self.symlog else target)
+        error = self.value - target.to(self.value.dtype)
         return self.weight * _sum_event(error.square(), self.event_dims)
 
 
@@ -81,6 +66,83 @@ class Normal:
     def entropy(self) -> Tensor:
         """In nats."""
         return _sum_event(self.std.log() + 0.5 * math.log(2 * math.pi * math.e), self.event_dims)
+
+
+@dataclass(frozen=True)
+class Squashed:
+    """A Gaussian pressed into bounds: centre + reach * tanh(u), u normal, diagonal (SAC, app. C).
+
+    normal: of u [..., W]; centre and reach [W]. Values have the shape [..., *shape].
+    """
+
+    normal: Normal
+    centre: Tensor
+    reach: Tensor
+    shape: tuple[int, ...]
+
+    @property
+    def mean(self) -> Tensor:
+        """What the middle of the Gaussian becomes, not the average."""
+        return self._value(self.normal.mean)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        return self._value(self.normal.sample(noise))
+
+    def entropy(self, noise: Tensor) -> Tensor:
+        """An estimate from the draw that `noise` gives, in nats [...], ranges counted as [-1, 1].
+
+        H(a) = H(u) + E log |da/du|.
+        """
+        u = self.normal.sample(noise)
+        # log(1 - tanh(u)^2), in the form that does not round to log(0).
+        return self.normal.entropy + (2 * (math.log(2) - u - F.softplus(-2 * u))).sum(-1)
+
+    def loss(self, target: Tensor) -> Tensor:
+        """Negative log-likelihood of values [..., *shape] in nats; at a bound, as just inside."""
+        flat = target.reshape(self.normal.mean.shape).to(self.normal.mean.dtype)
+        inside = ((flat - self.centre) / self.reach).clamp(-1 + 1e-6, 1 - 1e-6)
+        slope = (1 - inside.square()).log() + self.reach.log()
+        return self.normal.loss(inside.atanh()) + slope.sum(-1)
+
+    def _value(self, u: Tensor) -> Tensor:
+        flat = self.centre + self.reach * torch.tanh(u)
+        return flat.unflatten(-1, self.shape) if self.shape else flat.squeeze(-1)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Every number of a vector from K Gaussians of its own (Bishop 1994; Ha & Schmidhuber 2018).
+
+    logits, means, stds: [..., D, K]; the loss is -sum_d log sum_k softmax(logits)_dk N(x_d | dk).
+    """
+
+    logits: Tensor
+    means: Tensor
+    stds: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.logits.softmax(-1) * self.means).sum(-1)
+
+    @property
+    def mode(self) -> Tensor:
+        """The centre of the most likely Gaussian of each number [..., D]."""
+        return self._pick(self.means, self.logits.argmax(-1))
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """noise: [..., D * (K + 1)], for each number K standard Gumbel, then a standard normal."""
+        noise = noise.view(*self.logits.shape[:-1], -1)
+        chosen = (self.logits + noise[..., :-1]).argmax(-1)
+        return self._pick(self.means, chosen) + self._pick(self.stds, chosen) * noise[..., -1]
+
+    def loss(self, target: Tensor) -> Tensor:
+        z = (target.unsqueeze(-1) - self.means) / self.stds
+        each = -0.5 * z.square() - self.stds.log() - 0.5 * math.log(2 * math.pi)
+        return -(self.logits.log_softmax(-1) + each).logsumexp(-1).sum(-1)
+
+    @staticmethod
+    def _pick(values: Tensor, chosen: Tensor) -> Tensor:
+        return values.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
 
 
 @dataclass(frozen=True)
@@ -148,45 +210,6 @@ class Categorical:
         for part, value in zip(self._parts(), targets.unbind(-1), strict=True):
             total = total - part.log_softmax(-1).gather(-1, value.long().unsqueeze(-1)).squeeze(-1)
         return total
-
-
-@dataclass(frozen=True)
-class TwoHot:
-    """A scalar as a distribution over bins in symlog space (Hafner et al. 2023, eq. 8-11).
-
-    logits: [..., bins]; the bins lie evenly in [low, high] after symlog.
-    """
-
-    logits: Tensor
-    low: float = -20.0
-    high: float = 20.0
-
-    def _bins(self) -> Tensor:
-        steps = self.logits.shape[-1]
-        return torch.linspace(self.low, self.high, steps, device=self.logits.device)
-
-    @property
-    def mean(self) -> Tensor:
-        # The expectation is taken between the symexp'd bins. They mirror each other, so that what
-        # lies on either side of 0 is set off before it is weighed: a uniform head says exactly 0.
-        assert self.low == -self.high, "bins that mirror each other"
-        probs = self.logits.softmax(-1)
-        half = probs.shape[-1] // 2
-        return (probs[..., -half:] - probs[..., :half].flip(-1)) @ symexp(self._bins()[-half:])
-
-    def sample(self, noise: Tensor) -> Tensor:
-        return self.mean
-
-    def loss(self, target: Tensor) -> Tensor:
-        """Cross entropy with weights on the two bins beside the target, whose average it is."""
-        last = self.logits.shape[-1] - 1
-        place = (symlog(target.float()) - self.low) * (last / (self.high - self.low))
-        place = place.clamp(0, last)
-        lower = place.floor().clamp(max=last - 1)
-        index = lower.long().unsqueeze(-1)
-        near = self.logits.gather(-1, torch.cat([index, index + 1], -1))
-        logit = torch.lerp(near[..., 0], near[..., 1], (place - lower).to(near.dtype))
-        return self.logits.logsumexp(-1) - logit
 
 
 def gumbel_from_normal(noise: Tensor) -> Tensor:

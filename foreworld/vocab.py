@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 KINDS = ("image", "vector", "discrete", "text")
 FLAGS = ("is_first", "is_last", "is_terminal")
+LEGAL = "legal"  # key of a world whose actions are not always allowed: which are, [A] of 0 and 1
 CONTROL = ("action", "reward", *FLAGS)  # everything in a step that is not an observation
 
 
@@ -38,9 +39,10 @@ class Spec:
     `classes` gives the number of values of each component (shape [] for one). text: UTF-8 bytes,
     zero padded. `observed=False` marks a training target that the model may predict and never sees.
     `names`: what each number of a vector is, row-major; "cup.x" is number x of the thing cup.
-    `goal_of="image"` marks what the key `image` should become: policies read it, and models neither
-    see nor predict it, and episodes do not keep it. `record=True` marks what is kept to the bit for
-    its own sake, such as the state of a simulator: models neither see nor predict it.
+    `goal_of="image"` marks what the key `image` should become: for policies only, and not stored.
+    `record=True` marks what is stored for its own sake (a simulator's state), and not for models.
+    `turns=True` marks the action of a game for two: players choose it by turns, a row shows what
+    whoever moves next sees, and its reward is that of the player who moved last.
     """
 
     shape: tuple[int, ...]
@@ -54,15 +56,14 @@ class Spec:
     names: tuple[str, ...] | None = None
     goal_of: str | None = None
     record: bool = False
+    turns: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind {self.kind!r}; valid kinds: {', '.join(KINDS)}")
         if (self.kind == "discrete") != (self.classes is not None):
-            raise ValueError(
-                f"kind {self.kind!r} with classes={self.classes}: "
-                "discrete keys, and only they, have them"
-            )
+            given = f"kind {self.kind!r} with classes={self.classes}"
+            raise ValueError(f"{given}: discrete keys, and only they, have them")
         if self.names is not None and len(self.names) != self.width:
             raise ValueError(f"{len(self.names)} names for {self.width} numbers: one each")
         np.dtype(self.dtype)
@@ -73,14 +74,13 @@ class Spec:
         return sum(self.classes) if self.classes else int(np.prod(self.shape, dtype=int))
 
     def to_json(self) -> dict[str, Any]:
-        return {k: v for k, v in asdict(self).items() if v is not None and (k != "record" or v)}
+        values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
+        return {name: value for name, value, default in values if value != default}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
-        }
-        return cls(**fields)
+        given: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**given)
 
 
 Specs = Mapping[str, Spec]  # observation keys and targets, plus "action"
@@ -130,7 +130,7 @@ class Prediction(Protocol):
     def mean(self) -> Tensor: ...
     def sample(self, noise: Tensor) -> Tensor: ...
     def loss(self, target: Tensor) -> Tensor:
-        """One loss per batch element: event dimensions summed, batch dimensions kept."""
+        """Event dimensions summed, batch dimensions kept."""
         ...
 
 
@@ -154,6 +154,7 @@ class Phase:
     keys: tuple[str, ...] | None = None  # read of a step besides action and flags; None: all
     times: int = 1  # as many steps in a batch as the loop's
     watched: bool = True  # whether `diagnose` has anything to say yet
+    rates: Mapping[str, float] = field(default_factory=dict)  # factors on that of submodules
 
 
 class Diagnosis(NamedTuple):
@@ -174,9 +175,9 @@ class WorldModel(nn.Module, ABC):
     Config: type
     specs: Specs
     config: Any
-    heads: tuple[
-        str, ...
-    ]  # names that `predict` answers to: target keys, "reward", "continue", ...
+    heads: tuple[str, ...]  # that `predict` answers to: target keys, "reward", "continue", ...
+    caches: tuple[str, ...] = ()  # fields of its state that only `imagine` reads
+    discount: float = 1.0  # per step, of the rewards that a head "value" foresees
 
     @abstractmethod
     def initial(self, batch_size: int) -> State:
@@ -206,6 +207,12 @@ class WorldModel(nn.Module, ABC):
     def noise(self, batch_size: int, horizon: int, seed: int) -> Tensor:
         """What `horizon` calls of `imagine` consume, [B, H, K]; same seed, same noise."""
 
+    def temper(self, noise: Tensor, temperature: float) -> Tensor:
+        """Noise for dreams wilder (above 1) or tamer than the world, where a family has such."""
+        if temperature != 1:
+            raise ValueError(f"temperature={temperature}: {type(self).__name__} dreams at 1 only")
+        return noise
+
     def phases(self) -> list[Phase]:
         """The stretches of training, in order."""
         return [Phase("world", self.loss)]
@@ -232,11 +239,9 @@ class Plan(NamedTuple):
 
 
 class Objective(Protocol):
-    """Scores imagined futures, higher is better."""
+    """Scores [M] of imagined futures, higher is better: states [M, H, ...] *after* each action."""
 
-    def __call__(self, model: WorldModel, states: State, actions: Tensor) -> Tensor:
-        """states [M, H, ...], the instants *after* each action; actions [M, H, ...] -> [M]."""
-        ...
+    def __call__(self, model: WorldModel, states: State, actions: Tensor) -> Tensor: ...
 
 
 class Planner(Protocol):
@@ -254,20 +259,17 @@ class Planner(Protocol):
 
 
 class Policy(Protocol):
-    """Chooses actions for N parallel worlds."""
+    """Chooses for N worlds: arrays [N, ...] with `is_first` -> a new carry, actions [N, ...]."""
 
     def init(self, num_envs: int) -> Any: ...
-    def act(self, carry: Any, step: Step) -> tuple[Any, np.ndarray]:
-        """step: arrays [N, ...] with `is_first`; returns the new carry and actions [N, ...]."""
-        ...
+    def act(self, carry: Any, step: Step) -> tuple[Any, np.ndarray]: ...
 
 
-def map_state(fn: Callable[..., Tensor], *states: S) -> S:
+def map_state(fn: Callable[..., Tensor], first: S, *others: S) -> S:
     """Apply `fn` leaf by leaf to states of one shape; leaves may be nested tuples or None."""
-    first = states[0]
     if first is None or isinstance(first, Tensor):
-        return cast(S, None if first is None else fn(*states))
-    leaves = [map_state(fn, *group) for group in zip(*cast(Any, states), strict=True)]
+        return cast(S, None if first is None else fn(first, *others))
+    leaves = [map_state(fn, *g) for g in zip(cast(Any, first), *cast(Any, others), strict=True)]
     return cast(S, type(first)(*leaves) if hasattr(first, "_fields") else tuple(leaves))
 
 
@@ -286,7 +288,7 @@ def rollout(model: WorldModel, state: State, actions: Tensor, noise: Tensor | No
     states = []
     for h in range(actions.shape[1]):
         state = model.imagine(state, actions[:, h], None if noise is None else noise[:, h])
-        states.append(state)
+        states.append(state._replace(**dict.fromkeys(model.caches)))  # many are kept, to be read
     return stack_states(states)
 
 
@@ -294,6 +296,5 @@ def predict_all(
     model: WorldModel, states: State, heads: Sequence[str] | None = None
 ) -> dict[str, Tensor]:
     """Predicted means of states with leaves [B, H, ...] as tensors [B, H, ...]."""
-    lead = states[0].shape[:2]
-    flat = map_state(lambda x: x.flatten(0, 1), states)
-    return {k: p.mean.unflatten(0, lead) for k, p in model.predict(flat, heads).items()}
+    said = model.predict(map_state(lambda x: x.flatten(0, 1), states), heads)
+    return {k: p.mean.unflatten(0, states[0].shape[:2]) for k, p in said.items()}

@@ -3,6 +3,7 @@
 python benchmarks/peers/compare.py sheeprl --python peer/bin/python       a training step
     sheeprl 2.97 s, ours 1.90 s a step: 1.56 times as fast, n = 3 rounds
                                           written to benchmarks/results/peer_sheeprl.json
+python benchmarks/peers/compare.py simulusion --python peer/bin/python --steps 1
 python benchmarks/peers/compare.py swm --python peer/bin/python --steps 1       a CEM decision
 
 The peer lives in an environment of its own (its script says how to make one); without it the
@@ -27,6 +28,7 @@ HERE = Path(__file__).parent
 # Their script; ours and what makes it the equal case.
 PEERS = {
     "sheeprl": ("sheeprl_step.py", ("training_speed.py", "rssm/base/vector/all", "--print")),
+    "simulusion": ("simulusion_step.py", ("training_speed.py", "rssm/v1/motor/all", "--print")),
     "swm": ("swm_cem.py", ("planning_speed.py", "--decision", "jepa/base")),
 }
 

@@ -150,11 +150,15 @@ def _collector(
     planner = PLANNER
     if learning.planner is not None:
         planner = make_planner(learning.planner, learning.planner_config)
+    itself = getattr(planner, "exploring", None)  # some need no noise from outside
 
     def play(seed: int) -> Policy:
         if learner is not None:
             return learner.policy(seed, sample=True)
-        planned = PlannedPolicy(model, planner, RewardObjective(), learning.replan_every, seed)
+        search = itself() if itself else planner
+        planned = PlannedPolicy(model, search, RewardObjective(), learning.replan_every, seed)
+        if itself:
+            return planned
         return ExploringPolicy(planned, first(spec, seed), spec, seed=seed)
 
     steps = learning.loop.batch_size * learning.loop.length

@@ -28,12 +28,16 @@ VERBS = {  # verb: (module, what it does)
         "collect, train, plan and report on a built-in world, in minutes",
     ),
     "worlds": ("foreworld.cli.worlds", "list the worlds, or show what one shows and takes"),
+    "models": ("foreworld.cli.models", "list the families of models, or show what one offers"),
     "collect": ("foreworld.cli.collect", "play in a world and write the episodes to a store"),
     "train": ("foreworld.cli.train", "learn a world model from episodes or from a running world"),
     "evaluate": ("foreworld.cli.evaluate", "let a model act in its world, beside baselines"),
     "trust": ("foreworld.cli.trust", "examine a model: what it can be trusted with, and how far"),
+    "compare": ("foreworld.cli.compare", "train several models alike, and show them side by side"),
     "play": ("foreworld.cli.play", "step into a learned world, in a browser"),
     "imagine": ("foreworld.cli.imagine", "roll a model forward and save what it foresees"),
+    "export": ("foreworld.cli.export", "write a world to a folder that plays in a browser tab"),
+    "runs": ("foreworld.cli.runs", "list the runs of a folder, or show their curves on a page"),
     "info": ("foreworld.cli.info", "say what a run or an episode store holds"),
 }
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-import foreworld
 from foreworld.catalog import LEARNERS
 from foreworld.cli.examinee import branching_world
 from foreworld.episodes import EpisodeStore
@@ -27,7 +26,7 @@ from foreworld.studio.keymap import keymap
 from foreworld.studio.stage import Offer, Stage
 from foreworld.vocab import Spec
 
-GALLERY = Path(foreworld.__file__).parent / "gallery"
+GALLERY = Path(__file__).parents[1] / "gallery"
 INSTANTS = 256  # that the map is drawn from
 CONTEXT = 4  # steps seen before each
 QUICK = {"horizon": 12, "num_candidates": 64, "num_elites": 8, "iterations": 2, "action_block": 3}
@@ -40,7 +39,7 @@ def offer_of(path: Path, source: str = "run") -> Offer:
     env = None if world is None else world["env"]
     name = path.resolve().name
     about = path / "about.txt"
-    play = (_trust(path) or {}).get("play", {})
+    play = (trust_of(path) or {}).get("play", {})
     return Offer(
         name,
         name.replace("_", " ").replace("-", " ").capitalize(),
@@ -78,7 +77,7 @@ def open_stage(offer: Offer, family: str | None = None) -> Stage:
         truth=truth,
         steerings=_steerings(opened, planner),
         planner=planner,
-        trust=_trust(offer.path),
+        trust=trust_of(offer.path),
         step=opened.step,
         describe=None if opened.world is None else partial(write_world, world=opened.world),
     )
@@ -144,7 +143,7 @@ def _atlas(rows: Rows, store: EpisodeStore | None) -> Atlas | None:
     return draw_atlas(torch.cat(features))
 
 
-def _trust(path: Path) -> dict[str, Any] | None:
+def trust_of(path: Path) -> dict[str, Any] | None:
     """The verdicts of a run's trust report, by use."""
     try:
         report = read_trust(path)

@@ -16,7 +16,7 @@ from foreworld.evaluation.ensemble_scores import kaplan_meier
 from foreworld.evaluation.guesses import guesses
 from foreworld.evaluation.intervals import Interval, bootstrap, bootstrap_mean, bootstrap_skill
 from foreworld.evaluation.metric import Metric, Reading, unavailable
-from foreworld.evaluation.rulers import NOTICED, Ruler, Sitting, sit, things
+from foreworld.evaluation.rulers import NOTICED, Ruler, Sitting, sit, spec_of, things
 from foreworld.evaluation.subject import Subject
 from foreworld.evaluation.windows import Windows, held_out_windows
 
@@ -185,9 +185,10 @@ def _sum(errors: Sequence[Errors], name: str) -> np.ndarray:
 def _things(sitting: Sitting, imagined: dict[str, Tensor], seed: int) -> Reading:
     """Skill of each named thing; a thing among several hides in the average of all."""
     skills = {}
+    specs = sitting.model.specs
     for ruler in sitting.chief:
         future, last = (f(ruler.head) for f in (sitting.windows.future, sitting.windows.last_seen))
-        for thing, numbers in things(sitting.model.specs[ruler.head]).items():
+        for thing, numbers in things(spec_of(specs, ruler.head)).items():
             ours, copied = (
                 sitting.by_episode(ruler.scaled(x - future)[..., numbers].square().sum(-1))
                 for x in (imagined[ruler.head], last)

@@ -7,7 +7,6 @@ B        .22  .35  .18          episode hard is hard for both
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -119,7 +118,7 @@ def _difference(
 def _shift(a: Mapping[str, Any], b: Mapping[str, Any]) -> Shift | None:
     if a["value"] is None or b["value"] is None:
         return None
-    old, new = _interval(a["value"]), _interval(b["value"])
+    old, new = Interval.from_json(a["value"]), Interval.from_json(b["value"])
     metric = a["metric"]
     sign = 1 if metric["perfect"] > metric["blind"] else -1
     lost = min(sign * _ends(old)) - max(sign * _ends(new))
@@ -128,11 +127,6 @@ def _shift(a: Mapping[str, Any], b: Mapping[str, Any]) -> Shift | None:
 
 def _by_name(report: Report) -> dict[str, Mapping[str, Any]]:
     return {r["metric"]["name"]: r for group in report["groups"].values() for r in group}
-
-
-def _interval(data: Mapping[str, Any]) -> Interval:
-    ends = {k: math.nan if data[k] is None else data[k] for k in ("value", "low", "high")}
-    return Interval(**ends, n=data["n"])
 
 
 def _ends(interval: Interval) -> np.ndarray:

@@ -48,7 +48,7 @@ def bands(named: Mapping[str, Sequence[Interval]]) -> go.Figure:
         figure.add_scatter(
             x=steps + steps[::-1],
             y=[i.high for i in values] + [i.low for i in reversed(values)],
-            fill="toself", fillcolor=_faint(colour), line={"width": 0}, hoverinfo="skip",
+            fill="toself", fillcolor=faint(colour), line={"width": 0}, hoverinfo="skip",
             showlegend=False, legendgroup=name,
         )  # fmt: skip
         figure.add_scatter(
@@ -98,6 +98,7 @@ def dressed(figure: go.Figure, x_title: str | None) -> go.Figure:
     return figure
 
 
-def _faint(colour: str) -> str:
+def faint(colour: str) -> str:
+    """For bands under a line of that colour."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, 0.16)"

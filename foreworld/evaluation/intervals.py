@@ -9,8 +9,9 @@ them as independent makes every interval look far too narrow.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -46,6 +47,12 @@ class Interval:
         """JSON has no NaN: null."""
         values = {"value": self.value, "low": self.low, "high": self.high}
         return {k: None if math.isnan(v) else v for k, v in values.items()} | {"n": self.n}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Interval:
+        """What `to_json` gave."""
+        ends = {k: math.nan if data[k] is None else data[k] for k in ("value", "low", "high")}
+        return cls(**ends, n=data["n"])
 
 
 def wilson(successes: int, n: int) -> Interval:

@@ -22,7 +22,7 @@ from foreworld.evaluation.counterfactual import imagine_branches
 from foreworld.evaluation.imagination import changed
 from foreworld.evaluation.intervals import bootstrap, bootstrap_mean
 from foreworld.evaluation.metric import Metric, Reading, unavailable
-from foreworld.evaluation.rulers import STILL, Ruler, chief, rulers_of, things
+from foreworld.evaluation.rulers import STILL, Ruler, chief, rulers_of, spec_of, things
 from foreworld.evaluation.subject import Protocol, Subject
 from foreworld.evaluation.windows import unit
 from foreworld.policies import NoopPolicy, RandomPolicy
@@ -202,7 +202,7 @@ def _locality(
     seed: int,
 ) -> Reading:
     """Root of the mean square difference of untouched things / that of touched ones, imagined."""
-    named = [(r, things(model.specs[r.head])) for r in rulers if r.kind == "vector"]
+    named = [(r, things(spec_of(model.specs, r.head))) for r in rulers if r.kind == "vector"]
     parts = [(r, numbers) for r, groups in named for numbers in groups.values()]
     if len(parts) < 2:
         return Reading(LOCALITY, reason="no head names several things, as in cup.x and ball.x")

@@ -162,8 +162,8 @@ def _invariants(sitting: Sitting, dream: Dream) -> Reading:
     """Numbers that no recorded episode changes, taken from the data: no world has to name them."""
     broken, constants = torch.zeros(sitting.windows.episodes, dtype=torch.bool), []
     for ruler in sitting.chief:
-        if ruler.kind != "vector":
-            continue
+        if ruler.kind != "vector" or ruler.live.numel() == 1:
+            continue  # single numbers are flags and scores
         rows = unit(sitting.windows.batch[ruler.head]).flatten(2)
         constant = ((rows - rows[:, :1]).abs() <= STILL).all(0).all(0)
         if not constant.any():

@@ -108,7 +108,8 @@ def _read(subject: Subject, stage: Stage, judge: str) -> list[Reading]:
 
 def _compare(subject: Subject, stage: Stage, judge: str, graded: Graded) -> list[Reading]:
     real, seed = graded.returns, subject.protocol.seed
-    if np.ptp(real.mean(0)) < 1e-6:
+    unit = float(np.ptp(real.mean(0)))
+    if unit < 1e-6:
         return unavailable(METRICS, f"all {len(graded.names)} policies return the same here")
     imagined = imagined_returns(subject.model, stage, judge, graded)
     details: dict[str, Any] = {
@@ -119,7 +120,7 @@ def _compare(subject: Subject, stage: Stage, judge: str, graded: Graded) -> list
         "judge": judge,
         "steps": stage.steps,
     }
-    measures = {SPEARMAN: spearman, PEARSON: pearson, MMRV: mmrv, ERROR: error}
+    measures = {SPEARMAN: spearman, PEARSON: pearson, MMRV: mmrv, ERROR: partial(error, unit=unit)}
     readings = [
         Reading(metric, over_starts(measure, imagined, real, seed), details=details)
         for metric, measure in measures.items()
@@ -166,9 +167,9 @@ def mmrv(imagined: np.ndarray, real: np.ndarray) -> np.ndarray:
     return apart.max(-1).mean(-1) / _range(real)
 
 
-def error(imagined: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Mean absolute difference, of the range of real returns."""
-    return np.abs(imagined - real).mean(-1) / _range(real)
+def error(imagined: np.ndarray, real: np.ndarray, unit: float) -> np.ndarray:
+    """Mean absolute difference in `unit`s; some starts alone may tell no policies apart."""
+    return np.abs(imagined - real).mean(-1) / unit
 
 
 def _order(values: np.ndarray) -> np.ndarray:

@@ -103,9 +103,14 @@ def chief(specs: Specs, rulers: Mapping[str, Ruler]) -> list[Ruler]:
     else images, else all. Single numbers are flags and scores, and left out.
     """
     vectors = [r for r in rulers.values() if r.kind == "vector" and r.live.numel() > 1]
-    named = [r for r in vectors if things(specs[r.head])]
+    named = [r for r in vectors if things(spec_of(specs, r.head))]
     images = [r for r in rulers.values() if r.kind == "image"]
     return named or vectors or images or list(rulers.values())
+
+
+def spec_of(specs: Specs, head: str) -> Spec:
+    """What a head's numbers are; a reward is one, and no key of the world."""
+    return specs.get(head, Spec((), "float32", "vector"))
 
 
 def things(spec: Spec) -> dict[str, list[int]]:

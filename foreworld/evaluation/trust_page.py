@@ -185,8 +185,8 @@ def _traces(foretold: Foretold, rows: Sequence[int]) -> go.Figure:
     titles = [foretold.names[r // foretold.windows.per_episode] for r in rows]
     figure = make_subplots(-(-len(rows) // columns), columns, subplot_titles=titles)
     for place, row in enumerate(rows):
-        truth = foretold.windows.future(key)[row].flatten(1)
-        ours = foretold.imagined[key][row].flatten(1)
+        pair = foretold.windows.future(key)[row], foretold.imagined[key][row]
+        truth, ours = (x.reshape(len(x), -1) for x in pair)
         most = int((truth - ours).square().sum(0).argmax())
         for name, values, colour in (("true", truth, INK), ("imagined", ours, COLOURS[0])):
             figure.add_scatter(

@@ -20,12 +20,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from foreworld.binned import TwoHot
 from foreworld.families.scales import Scale, Scales, as_float, safe
 from foreworld.nn.mlp import mlp, scale_output
 from foreworld.nn.patches import PatchEncoder, PatchesConfig, PatchReader
 from foreworld.nn.text import TextEncoder
 from foreworld.nn.vision import ImageDecoder, ImageEncoder
-from foreworld.outputs import Bernoulli, Categorical, Mse, Normal, TwoHot
+from foreworld.outputs import Bernoulli, Categorical, Mse, Normal
 from foreworld.vocab import Prediction, Spec, Specs, observation_keys, target_keys
 
 

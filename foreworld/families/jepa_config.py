@@ -88,3 +88,11 @@ PRESETS: dict[str, dict[str, Any]] = {
               "condition": 8, "overshoot": 3, "look": 0.3,
               "codec": {"channels": 4, "keypoints": 2, "embed": 16, "hidden": 16, "context": 8}},
 }  # fmt: skip
+
+PAPERS = {
+    "leworldmodel": "LeWorldModel 2026, arXiv 2603.19312",
+    "pldm": "Sobal et al. 2025 (PLDM), arXiv 2502.14819",
+    "ijepa": "Assran et al. 2023 (I-JEPA), arXiv 2301.08243",
+    "vjepa": "Bardes et al. 2024 (V-JEPA), arXiv 2404.08471",
+}
+RESULTS = ("jepa_random.json", "jepa_fixed.json", "jepa_pendulum.json")

@@ -106,3 +106,14 @@ def _at_quantile(probs: Tensor, noise: Tensor) -> Tensor:
     below = upto < quantile
     after = torch.cat([torch.ones_like(below[..., :1]), below[..., :-1]], -1)  # the class before is
     return (below ^ after).to(probs.dtype)
+
+
+def balanced(
+    latent: GaussianLatent | CategoricalLatent, posterior: Tensor, prior: Tensor, free_nats: float
+) -> tuple[Tensor, Tensor]:
+    """KL [...] of the posterior from the prior, in nats, never below `free_nats`, twice.
+
+    First the prior alone has to move, then the posterior alone (KL balancing, Hafner et al. 2021).
+    """
+    dynamics = latent.kl(posterior.detach(), prior).clamp(free_nats)
+    return dynamics, latent.kl(posterior, prior.detach()).clamp(free_nats)

@@ -27,12 +27,12 @@ from foreworld.families.codec import (
     action_vector,
     zero_action,
 )
-from foreworld.families.latents import CategoricalLatent, GaussianLatent
+from foreworld.families.latents import CategoricalLatent, GaussianLatent, balanced
 from foreworld.families.rssm_config import PRESETS as PRESETS
 from foreworld.families.rssm_config import RECIPES as RECIPES
 from foreworld.families.rssm_config import RssmConfig as RssmConfig
 from foreworld.families.scales import Scales
-from foreworld.families.scoring import imagined_windows, score, some_instants
+from foreworld.families.scoring import imagined_windows, score, score_all
 from foreworld.nn.mlp import mlp, scale_output
 from foreworld.nn.recurrent import GruCell
 from foreworld.vocab import (
@@ -159,20 +159,19 @@ class Rssm(WorldModel):
         states = map_state(lambda x: x.squeeze(1).unflatten(0, lead), states)
         kl = self.latent.kl(posterior, prior).squeeze(1).unflatten(0, lead)
         losses = {"representation": self.config.kl_representation * kl}
-        return Loss(losses | self._head_losses(states, batch), self.initial(1))
+        return Loss(losses | score_all(self, states, batch, self.config.decode), self.initial(1))
 
     def loss(self, batch: Batch) -> Loss:
         """KL between posterior and prior in both directions, and one loss a head; all [B, T]."""
         self.scales.update(batch)
         states, posterior, prior = self._scan(batch)
         c = self.config
+        dynamics, representation = balanced(self.latent, posterior, prior, c.free_nats)
         losses = {
-            "dynamics": c.kl_dynamics
-            * self.latent.kl(posterior.detach(), prior).clamp(c.free_nats),
-            "representation": c.kl_representation
-            * self.latent.kl(posterior, prior.detach()).clamp(c.free_nats),
+            "dynamics": c.kl_dynamics * dynamics,
+            "representation": c.kl_representation * representation,
         }
-        losses |= self._head_losses(states, batch)
+        losses |= score_all(self, states, batch, c.decode)
         if c.overshoot and batch["is_first"].shape[1] > 1:
             futures, truth, alive = imagined_windows(
                 self, states, batch, self._cheap, c.overshoot, c.overshoot_starts
@@ -216,24 +215,12 @@ class Rssm(WorldModel):
         states = RssmState(deter_BTD, torch.stack(stochs, 1), context_BTC, batch["action"])
         return states, torch.stack(posteriors, 1), self._prior(deter_BTD, torch.stack(befores, 1))
 
-    def _head_losses(self, states: RssmState, batch: Batch) -> dict[str, Tensor]:
-        """Losses of all heads on states [B, T, ...], images on a random share of them."""
-        losses = score(self.predict, states, batch, self._cheap)
-        if self._images:
-            images = {k: batch[k] for k in self._images}
-            chosen, truth = some_instants(states, images, self.config.decode)
-            losses |= score(self.predict, chosen, truth, self._images)
-        return losses
-
     # -- parts -------------------------------------------------------------------------------------
 
     @property
-    def _images(self) -> list[str]:
-        return [k for k in self.heads if k in self.specs and self.specs[k].kind == "image"]
-
-    @property
     def _cheap(self) -> list[str]:
-        return [h for h in self.heads if h not in self._images]
+        specs = self.specs
+        return [h for h in self.heads if h not in specs or specs[h].kind != "image"]
 
     def _encode(self, batch: Batch) -> tuple[Seen, Tensor]:
         """What is seen [B, T, ...], all instants at once, and the instructions [B, T, C]."""

@@ -143,3 +143,15 @@ RECIPES: dict[str, dict[str, Any]] = {
     "large": {"preset": ("large",), "learner_set": ("networks.layers=3", "networks.hidden=1024"),
               "train": ("optimiser.lr=4e-5",)},
 }  # fmt: skip
+PAPERS = {
+    "planet": "Hafner et al. 2019 (PlaNet), arXiv 1811.04551",
+    "dreamer_v1": "Hafner et al. 2020, arXiv 1912.01603",
+    "dreamer_v2": "Hafner et al. 2021, arXiv 2010.02193",
+    "dreamer_v3": "Hafner et al. 2023, arXiv 2301.04104",
+}
+RESULTS = (
+    "actor_critic_cartpole_state.json",
+    "actor_critic_cartpole_pixels.json",
+    "pendulum.json",
+    "minigrid.json",
+)

@@ -32,6 +32,17 @@ def score(predict: Predict, states: State, batch: Batch, heads: Sequence[str]) -
     return losses
 
 
+def score_all(model: WorldModel, states: State, batch: Batch, decode: float) -> dict[str, Tensor]:
+    """Losses [B, T] of all heads on states [B, T, ...], of images on a random share of them."""
+    seen = [k for k in model.heads if k in model.specs]
+    images = [k for k in seen if model.specs[k].kind == "image"]
+    losses = score(model.predict, states, batch, [h for h in model.heads if h not in images])
+    if images:
+        chosen, truth = some_instants(states, {k: batch[k] for k in images}, decode)
+        losses |= score(model.predict, chosen, truth, images)
+    return losses
+
+
 def some_instants(states: S, truth: Batch, share: float) -> tuple[S, dict[str, Tensor]]:
     """A random share of the instants [B, T], as [B', 1].
 

@@ -39,3 +39,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "codec": {"channels": 8, "keypoints": 8, "embed": 32, "context": 8, "hidden": 32},
     },
 }  # fmt: skip
+
+PAPERS = {
+    "interactions": "Battaglia et al. 2016, arXiv 1612.00222",
+    "correction": "Haarnoja et al. 2016, arXiv 1605.07148",
+}
+RESULTS = ("push.json",)

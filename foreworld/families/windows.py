@@ -7,12 +7,13 @@ from torch import Tensor, nn
 
 from foreworld.families.jepa_config import JepaConfig
 from foreworld.nn.attention import ToldBlock
+from foreworld.nn.running import running_max
 
 
 def counted(before: Tensor, is_first: Tensor) -> Tensor:
     """How many rows of the present episode were seen, row by row: [B], [B, T] -> [B, T]."""
     row = torch.arange(is_first.shape[1], device=is_first.device)
-    begun = torch.where(is_first, row, -1).cummax(1).values
+    begun = running_max(torch.where(is_first, row, -1))
     return torch.where(begun < 0, before.unsqueeze(1), -begun) + row + 1
 
 

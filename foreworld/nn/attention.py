@@ -10,6 +10,8 @@ The gates of a told block are zero at birth: it begins as the identity.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -31,9 +33,25 @@ class Attention(nn.Module):
 
         mask: bool, True where row i may look at j, as [B, 1, T or 1, T].
         """
-        parts = self.project(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key, value = parts.unbind(0)  # each [B, heads, T, width / heads]
-        query = query[:, :, -(newest or 0) :]
+        query, kept = self.ask(x)
+        return self.look(query[:, -(newest or 0) :], kept, mask)
+
+    def ask(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries [B, T, width] of tokens, and their keys and values side by side [B, T, 2 width].
+
+        The latter are all that later tokens need of earlier ones.
+        """
+        width = x.shape[-1]
+        query, kept = self.project(x).split((width, 2 * width), -1)
+        return query, kept
+
+    def look(self, query: Tensor, kept: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Queries [B, T, width] at keys and values [B, S, 2 width] -> [B, T, width].
+
+        mask: as in `forward`, or floats to be added to the logits.
+        """
+        parts = (query, *kept.chunk(2, -1))
+        query, key, value = (p.unflatten(-1, (self.heads, -1)).transpose(1, 2) for p in parts)
         seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return self.out(seen.transpose(1, 2).flatten(2))
 
@@ -48,8 +66,19 @@ class Block(nn.Module):
         self.mlp = feed_forward(width, ratio)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        x = x + self.attention(self.norms[0](x), mask)
-        return x + self.mlp(self.norms[1](x))
+        return self.recall(x, mask, lambda kept: kept)[0]
+
+    def recall(
+        self, x: Tensor, mask: Tensor | None, join: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens [B, T, width] that look at more than each other, and what they looked at.
+
+        join: makes of their own keys and values [B, T, 2 width] those to be looked at.
+        """
+        query, kept = self.attention.ask(self.norms[0](x))
+        kept = join(kept)
+        x = x + self.attention.look(query, kept, mask)
+        return x + self.mlp(self.norms[1](x)), kept
 
 
 class ToldBlock(nn.Module):

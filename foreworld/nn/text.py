@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from foreworld.nn.running import running_max
+
 _ODD = 2_654_435_761  # Knuth's multiplicative hash
 
 
@@ -19,7 +21,7 @@ def word_ids(text: Tensor, buckets: int, max_words: int) -> Tensor:
     inside = ((byte >= 97) & (byte <= 122)) | ((byte >= 48) & (byte <= 57)) | (byte >= 128)
     begins = inside & ~F.pad(inside, (1, 0))[:, :-1]
     place = torch.arange(text.shape[1], device=text.device).expand_as(byte)
-    start = torch.where(begins, place, 0).cummax(1).values
+    start = running_max(torch.where(begins, place, 0))
     # A position-weighted sum hashes a word; int64 wraps around, which is as good as a modulus.
     letters = torch.where(inside, (byte + 1) ** 3 * (place - start + 7) ** 5 * _ODD, 0)
     word = (begins.long().cumsum(1) - 1).clamp(0, max_words - 1)

@@ -10,6 +10,7 @@ from foreworld.planners.cem import Cem
 from foreworld.planners.disagreement import DisagreementObjective, Ensemble, EnsembleConfig
 from foreworld.planners.gradient import Gradient
 from foreworld.planners.icem import Icem
+from foreworld.planners.mcts import Mcts
 from foreworld.planners.mppi import Mppi
 from foreworld.planners.objectives import (
     CostLimitObjective,
@@ -30,6 +31,7 @@ __all__ = [
     "GoalObjective",
     "Gradient",
     "Icem",
+    "Mcts",
     "Mppi",
     "PredicateObjective",
     "RewardObjective",

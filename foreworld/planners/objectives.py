@@ -45,23 +45,24 @@ class RewardObjective:
     set.
     """
 
-    discount: float = 1.0  # per step
+    discount: float | None = None  # per step; None: what the model's values were learned with
     bootstrap: bool = True  # add the predicted value of the last state
 
     def __call__(self, model: WorldModel, states: State, actions: Tensor) -> Tensor:
         """Raises ValueError for a model without a reward head."""
         _require(model, ("reward",), "RewardObjective")
+        discount = model.discount if self.discount is None else self.discount
         heads = ["reward", *(h for h in ("continue",) if h in model.heads)]
         means = predict_all(model, states, heads)
         reward_MH = means["reward"]
         alive_MH = means.get("continue", torch.ones_like(reward_MH)).cumprod(1)
         before_MH = F.pad(alive_MH[:, :-1], (1, 0), value=1.0)
         step = torch.arange(reward_MH.shape[1], device=reward_MH.device)
-        total = (self.discount**step * before_MH * reward_MH).sum(1)
+        total = (discount**step * before_MH * reward_MH).sum(1)
         if self.bootstrap and "value" in model.heads:
             last = map_state(lambda x: x[:, -1], states)
             value = model.predict(last, ["value"])["value"].mean
-            total = total + self.discount ** reward_MH.shape[1] * alive_MH[:, -1] * value
+            total = total + discount ** reward_MH.shape[1] * alive_MH[:, -1] * value
         return total
 
 

@@ -45,6 +45,10 @@ class Gaussian:
         std = torch.lerp(std, self.std, smoothing).clamp(min=min_spread)
         return Gaussian(torch.lerp(mean, self.mean, smoothing), std)
 
+    def around(self, codes_BDW: Tensor, share: float) -> Gaussian:
+        """As wide as this one, around given codes."""
+        return Gaussian(codes_BDW, self.std)
+
     @property
     def centre(self) -> Tensor:
         """The code [B, D, W] in the middle."""
@@ -71,6 +75,11 @@ class Categorical:
         probabilities = torch.lerp(frequency, self.probabilities, smoothing)
         uniform = _uniform(self.classes, frequency)
         return Categorical(torch.lerp(probabilities, uniform, min_spread), self.classes)
+
+    def around(self, codes_BDW: Tensor, share: float) -> Categorical:
+        """At given codes, but for a share of uniform choices."""
+        uniform = _uniform(self.classes, codes_BDW)
+        return Categorical(torch.lerp(codes_BDW, uniform, share), self.classes)
 
     @property
     def centre(self) -> Tensor:

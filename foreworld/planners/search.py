@@ -212,16 +212,24 @@ def refine(
     min_spread: float,
     kept: Candidates | None = None,
     num_kept: int = 0,
+    beside: Tensor | None = None,
 ) -> Plan:
     """Draw, score, move the proposal to its elites, again; `sizes`: how many to draw each time.
 
     weigh: elite scores [B, K], best first -> weights [B, K] that sum to one. The `num_kept` best
-    stay among the candidates of the next iteration; `kept` are there in the first.
+    stay among the candidates of the next iteration; `kept` are there in the first, and the codes
+    `beside` [B, N, D, W] in all.
     """
-    found = None
+    found = always = None
     for size in sizes:
         codes = proposal.draw(search.noise(size))
-        pool = join(kept, Candidates(codes, search.scores(codes)))
+        if beside is not None:  # imagined once, together with the first that are drawn
+            codes = torch.cat([beside, codes], 1)
+        drawn = Candidates(codes, search.scores(codes))
+        pool = join(kept, join(always, drawn))
+        if beside is not None:
+            num, beside = beside.shape[1], None
+            always = Candidates(drawn.codes[:, :num], drawn.scores[:, :num])
         elites = best(pool, num_elites)
         proposal = proposal.fit(elites.codes, weigh(elites.scores), smoothing, min_spread)
         found = best(join(found, best(elites, 1)), 1)

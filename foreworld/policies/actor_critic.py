@@ -20,8 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from foreworld.binned import TwoHot
 from foreworld.nn.mlp import mlp, scale_output
-from foreworld.outputs import Categorical, Normal, TwoHot
+from foreworld.outputs import Categorical, Normal
 from foreworld.policies.planned import step_batch
 from foreworld.vocab import Spec, State, Step, WorldModel
 
@@ -52,7 +53,7 @@ class Actor(nn.Module):
         outputs = action.width if action.classes else 2 * action.width
         self.net = scale_output(mlp(width, outputs, config.hidden, config.layers), 0.01)
         if action.classes is None:
-            low, high = _bounds(action)
+            low, high = bounds(action)
             self.register_buffer("centre", (low + high) / 2, persistent=False)
             self.register_buffer("reach", (high - low) / 2, persistent=False)
 
@@ -148,7 +149,8 @@ class ActorPolicy:
         return carry, action.cpu().numpy().astype(self.actor.spec.dtype)
 
 
-def _bounds(spec: Spec) -> tuple[Tensor, Tensor]:
+def bounds(spec: Spec) -> tuple[Tensor, Tensor]:
+    """Lowest and highest action [width]. Raises ValueError where one of them is missing."""
     if spec.low is None or spec.high is None:
         raise ValueError(
             f"an actor needs bounds of every action, the spec says low={spec.low}, "

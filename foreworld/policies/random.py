@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foreworld.vocab import Spec, Step
+from foreworld.vocab import LEGAL, Spec, Step
 
 
 @dataclass(frozen=True)
 class RandomPolicy:
     """Uniform between the bounds or among the classes; the carry counts the steps.
 
+    Where a step shows which are `legal`, among those.
     Raises ValueError for actions without finite bounds.
     """
 
@@ -43,7 +44,9 @@ class RandomPolicy:
     def act(self, carry: int, step: Step) -> tuple[int, np.ndarray]:
         spec, num_envs = self.action_spec, len(step["is_first"])
         rng = np.random.default_rng((self.seed, carry))
-        if spec.classes is not None:
+        if LEGAL in step and spec.classes is not None and not spec.shape:
+            flat = (rng.random(step[LEGAL].shape) + step[LEGAL]).argmax(-1)
+        elif spec.classes is not None:
             flat = rng.integers(0, spec.classes, (num_envs, len(spec.classes)))
         else:
             flat = rng.uniform(*self._bounds, (num_envs, spec.width))

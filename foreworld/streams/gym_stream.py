@@ -8,6 +8,7 @@ step = stream.step(actions)               # actions [8]; ignored where the last 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -48,7 +49,7 @@ class GymStream:
     are may stand in `env.unwrapped.names: dict[str, Sequence[str]]`, and which keys are goals of
     others (`Spec.goal_of`) in `env.unwrapped.goals: dict[str, str]`. `env.unwrapped.records` has
     the form of `targets`: these are kept in their own precision and never predicted
-    (`Spec.record`).
+    (`Spec.record`). `env.unwrapped.turns` is true of a game for two (`Spec.turns`).
 
     Raises ValueError for unknown ids (naming the nearest), unsupported spaces and impossible
     combinations; ImportError, with the command to type, where a package is missing.
@@ -80,7 +81,8 @@ class GymStream:
         taken = [*self._leaves, *self._targets]
         self._targets |= record_leaves(self._worlds.records, taken)
         self.specs = {k: leaf.spec for k, leaf in {**self._leaves, **self._targets}.items()}
-        self.specs["action"] = action_spec(self._worlds.action_space)
+        action = action_spec(self._worlds.action_space)
+        self.specs["action"] = replace(action, turns=self._worlds.turns)
         self.specs = aimed(named(self.specs, self._worlds.names), self._worlds.goals)
         _check_text(env, self.specs)
         self._opened: Rows | None = None

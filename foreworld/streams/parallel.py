@@ -46,6 +46,7 @@ class Parallel(Protocol):
     names: Mapping[str, Sequence[str]]
     goals: Mapping[str, str]
     records: Mapping[str, spaces.Space]
+    turns: bool
 
     def reset(self, seed: int | None) -> Rows: ...
     def step(self, actions: np.ndarray) -> Rows: ...
@@ -77,6 +78,7 @@ class SingleWorlds:
         self.observation_space = self.envs[0].observation_space
         self.action_space = self.envs[0].action_space
         self.targets, self.names, self.goals, self.records = declared(self.envs[0].unwrapped)
+        self.turns = bool(getattr(self.envs[0].unwrapped, "turns", False))
         self._ended = np.zeros(self.num_envs, bool)
 
     def reset(self, seed: int | None) -> Rows:
@@ -137,6 +139,7 @@ class VectorWorlds:
         self.observation_space = env.single_observation_space
         self.action_space = env.single_action_space
         self.targets, self.names, self.goals, self.records = declared(env.unwrapped)
+        self.turns = bool(getattr(env.unwrapped, "turns", False))
         self._ended = np.zeros(self.num_envs, bool)
 
     def reset(self, seed: int | None) -> Rows:

@@ -26,6 +26,10 @@ PACKAGES = {
     "dm_control/": (("dm_control", "shimmy"), "dmc"),
     "ALE/": (("ale_py",), "atari"),
     "gym_pusht/": (("gym_pusht",), "pusht"),
+    "BipedalWalker": (("Box2D",), "box2d"),
+    "CarRacing": (("Box2D",), "box2d"),
+    "LunarLander": (("Box2D",), "box2d"),
+    "Vizdoom": (("vizdoom", "vizdoom.gymnasium_wrapper"), "doom"),
 }
 
 

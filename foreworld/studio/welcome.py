@@ -6,11 +6,10 @@ from typing import Any
 
 from foreworld.sessions.futures import is_certain
 from foreworld.studio.database import Database
-from foreworld.studio.keymap import Keymap
+from foreworld.studio.describe import describe, size_json
 from foreworld.studio.player import Player
 from foreworld.studio.protocol import VERSION
 from foreworld.studio.stage import Stage
-from foreworld.vocab import Spec
 
 
 def welcome(player: Player, fps: float, resumed: bool, database: Database) -> dict[str, Any]:
@@ -34,10 +33,7 @@ def welcome(player: Player, fps: float, resumed: bool, database: Database) -> di
         "policy": player.policy,
         "speed": player.speed,
         "view": player.view,
-        "action": _action(stage.keymap),
-        "keymap": stage.keymap.to_json(),
-        "heads": {h: _head(h, rows.specs.get(h)) for h in rows.numbers},
-        "images": {h: _size(rows.specs[h].shape) for h in rows.images},
+        **describe(stage.keymap, rows.specs, rows.heads),
         "truth": _truth(player),
         "policies": stage.policies,
         "planner": stage.planner and stage.planner[0],
@@ -70,49 +66,12 @@ def tree_json(player: Player) -> dict[str, Any]:
     return {"t": "tree", "branches": branches, **here}
 
 
-def _action(keymap: Keymap) -> dict[str, Any]:
-    spec, rest = keymap.spec, keymap.rest
-    common = {
-        "shape": spec.shape,
-        "names": keymap.names,
-        "rest": None if rest is None else rest.tolist(),
-    }
-    if spec.classes:
-        return {"kind": "discrete", "classes": spec.classes, **common}
-    return {
-        "kind": "continuous",
-        "low": _all(spec.low, spec),
-        "high": _all(spec.high, spec),
-        **common,
-    }
-
-
-def _all(bound: Any, spec: Spec) -> list[float] | None:
-    if bound is None:
-        return None
-    return list(bound) if isinstance(bound, tuple) else [bound] * spec.width
-
-
-def _head(name: str, spec: Spec | None) -> dict[str, Any]:
-    if spec is None:
-        return {"kind": "probability" if name == "continue" else "scalar", "unit": None}
-    if spec.classes:
-        return {"kind": "discrete", "classes": spec.classes, "names": spec.names}
-    if not spec.shape:
-        return {"kind": "scalar", "unit": spec.unit}
-    return {"kind": "vector", "names": spec.names, "size": spec.width, "unit": spec.unit}
-
-
-def _size(shape: tuple[int, ...]) -> dict[str, int]:
-    return {"height": shape[0], "width": shape[1]}
-
-
 def _truth(player: Player) -> dict[str, Any]:
     picture = None if player.shadow is None else player.shadow.picture(player.view)
     return {
         "possible": player.stage.truth is not None,
         "attached": player.shadow is not None,
-        "image": None if picture is None else _size(picture.shape),
+        "image": None if picture is None else size_json(picture.shape),
     }
 
 

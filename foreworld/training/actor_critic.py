@@ -17,9 +17,10 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from foreworld.binned import TwoHot
 from foreworld.checkpoint import Checkpoint
 from foreworld.errors import unknown
-from foreworld.outputs import TwoHot
+from foreworld.nn.following import Spread, follow
 from foreworld.planners import Ensemble, EnsembleConfig
 from foreworld.policies.actor_critic import (
     ActorCritic,
@@ -214,32 +215,6 @@ class ActorCriticLearner:
         return nn.ModuleDict(parts | ({"ensemble": self.ensemble} if self.ensemble else {}))
 
 
-class Spread(nn.Module):
-    """How far imagined returns lie apart: 5th to 95th percentile, followed slowly.
-
-    Never below 1, so that small returns are not blown up (Hafner et al. 2023, eq. 12).
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-        self.register_buffer("range", torch.zeros(2))
-        self.register_buffer("count", torch.zeros(()))
-
-    def update(self, returns: Tensor) -> Tensor:
-        """Move towards these returns; the width then."""
-        ends = torch.quantile(returns, torch.tensor([0.05, 0.95], device=returns.device))
-        count, now = self.get_buffer("count"), self.get_buffer("range")
-        count += 1
-        now += (1 / count).clamp(min=self.rate) * (ends - now)
-        return self.width
-
-    @property
-    def width(self) -> Tensor:
-        low, high = self.get_buffer("range")
-        return (high - low).clamp(min=1.0)
-
-
 def lambda_returns(reward: Tensor, going_on: Tensor, value: Tensor, trace: float) -> Tensor:
     """Returns [H, N] of instants 0 … H - 1 (Sutton & Barto, eq. 12.18; Hafner et al. 2023, eq. 7).
 
@@ -261,10 +236,3 @@ def weights(going_on: Tensor) -> Tensor:
     The start counts by its own P(continue): nothing is to be learned about acting after the end.
     """
     return going_on.cumprod(0)
-
-
-@torch.no_grad()
-def follow(slow: nn.Module, fast: nn.Module, rate: float) -> None:
-    """Move the weights of `slow` a little towards those of `fast`."""
-    for behind, ahead in zip(slow.parameters(), fast.parameters(), strict=True):
-        behind.lerp_(ahead, rate)

@@ -264,12 +264,14 @@ class Trainer:
     def _optimiser(self) -> torch.optim.AdamW:
         """Over what the current phase trains; the rest of the model is frozen."""
         phase = self.phase
-        chosen: list[nn.Parameter] = []
+        # There may be none, in a phase that is the learner's alone.
+        chosen: dict[float, list[nn.Parameter]] = {1.0: []}
         for name, parameter in self.model.named_parameters():
-            trains = phase.trains is None or name.split(".")[0] in phase.trains
+            part = name.split(".")[0]
+            trains = phase.trains is None or part in phase.trains
             parameter.requires_grad_(trains)
             if trains:
-                chosen.append(parameter)
+                chosen.setdefault(phase.rates.get(part, 1.0), []).append(parameter)
         return make_optimiser(chosen, self.config.optimiser)
 
     def _save(self) -> None:

@@ -9,7 +9,7 @@ norm = apply_gradients(optimiser, config, learning_rate(config, updates, spent))
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,16 +31,17 @@ class OptimiserConfig:
 
 
 def make_optimiser(
-    parameters: Iterable[nn.Parameter], config: OptimiserConfig
+    parameters: Iterable[nn.Parameter] | Mapping[float, Sequence[nn.Parameter]],
+    config: OptimiserConfig,
 ) -> torch.optim.AdamW:
-    """AdamW with one fused kernel for all parameters."""
-    # As a group: there may be none, in a phase that is the learner's alone.
+    """AdamW with one fused kernel for all parameters.
+
+    A mapping gives factors on the learning rate, and what each is for.
+    """
+    given = parameters if isinstance(parameters, Mapping) else {1.0: list(parameters)}
+    groups = [{"params": list(part), "factor": factor} for factor, part in given.items()]
     return torch.optim.AdamW(
-        [{"params": list(parameters)}],
-        lr=config.lr,
-        eps=config.eps,
-        weight_decay=config.weight_decay,
-        fused=True,
+        groups, lr=config.lr, eps=config.eps, weight_decay=config.weight_decay, fused=True
     )
 
 
@@ -53,9 +54,10 @@ def learning_rate(config: OptimiserConfig, updates: int, spent: float) -> float:
 
 def apply_gradients(optimiser: torch.optim.AdamW, config: OptimiserConfig, lr: float) -> Tensor:
     """Clip, step and clear; returns the norm of the gradient before clipping."""
-    group = optimiser.param_groups[0]
-    norm = nn.utils.clip_grad_norm_(group["params"], config.clip)
-    group["lr"] = lr
+    groups = optimiser.param_groups
+    norm = nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], config.clip)
+    for group in groups:
+        group["lr"] = lr * group.get("factor", 1.0)  # checkpoints of before have none
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return norm

@@ -27,3 +27,5 @@ if "foreworld/CartPolePixels-v0" not in gymnasium.registry:
         entry_point="foreworld.worlds.cartpole_pixels:CartPolePixels",
         max_episode_steps=500,  # as CartPole-v1
     )
+if "foreworld/Board-v0" not in gymnasium.registry:
+    gymnasium.register("foreworld/Board-v0", entry_point="foreworld.worlds.board:Board")

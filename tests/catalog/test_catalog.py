@@ -25,7 +25,7 @@ def test_any_class_works(tmp_path):
 
 def test_unknown_names_are_answered():
     with pytest.raises(
-        ValueError, match=r"'iceem'; did you mean 'icem'\? Valid: cem, gradient, icem, mppi"
+        ValueError, match=r"'iceem'; did you mean 'icem'\? Valid: cem, gradient, icem, mcts, mppi"
     ):
         resolve(PLANNERS, "iceem")
 

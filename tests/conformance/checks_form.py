@@ -35,8 +35,10 @@ def states_are_values(subject: Subject) -> None:
         found = [(leaf.shape, leaf.dtype) for leaf in leaves(state)]
         assert found == form, f"{verb} changes the state's form from {form} to {found}"
         assert all(leaf.shape[0] == 3 for leaf in leaves(state)), f"{verb}: leaves are not [B, ...]"
-    picked = map_state(lambda x: x[[2, 0]], seen)
     everything = told(model, seen)
+    read = seen._replace(**dict.fromkeys(model.caches))
+    assert_same(told(model, read), everything, "the caches are read by more than imagine")
+    picked = map_state(lambda x: x[[2, 0]], seen)
     expected = {key: value[[2, 0]] for key, value in everything.items()}
     assert_same(told(model, picked), expected, "rows of a state can be picked like rows of a table")
 
@@ -56,7 +58,7 @@ def predictions_have_shapes(subject: Subject) -> None:
     last = {key: value[:, -1] for key, value in batch.items()}
     last["continue"] = 1 - last["is_terminal"].float()
     for head, said in model.predict(observed(model, batch)).items():
-        spec = subject.specs.get(head)
+        spec = subject.specs.get("action" if head == "policy" else head)
         shape = (3, *(spec.shape if spec else ()))
         assert said.mean.shape == shape, f"{head}: mean {list(said.mean.shape)}, not {list(shape)}"
         assert said.mean.isfinite().all(), f"{head}: the mean is not finite"
@@ -74,7 +76,7 @@ def heads_can_be_chosen(subject: Subject) -> None:
     model = subject.model
     state = model.initial(2)
     assert isinstance(model.heads, tuple) and model.heads, "heads must be a tuple of names"
-    known = {*target_keys(subject.specs), "reward", "continue", "value"}
+    known = {*target_keys(subject.specs), "reward", "continue", "value", "policy"}
     assert set(model.heads) <= known, f"heads {set(model.heads) - known} are no keys of the world"
     assert set(model.predict(state)) == set(model.heads), "predict() must give every head"
     everything = told(model, state)

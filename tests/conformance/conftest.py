@@ -27,7 +27,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names = [*catalog.FAMILIES, *metafunc.config.getoption("--family")]
         cases = [(name, variant) for name in dict.fromkeys(names) for variant in VARIANTS]
         labels = [f"{name.rpartition(':')[2]}-{variant}" for name, variant in cases]
-        metafunc.parametrize("subject", cases, ids=labels, indirect=True, scope="session")
+        parameters = [
+            pytest.param(case, id=label, marks=pytest.mark.xdist_group(f"conformance {label}"))
+            for case, label in zip(cases, labels, strict=True)
+        ]
+        metafunc.parametrize("subject", parameters, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

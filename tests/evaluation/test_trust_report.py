@@ -177,3 +177,14 @@ def test_only_the_same_episodes_are_compared(subject, dot_model, episodes):
     (b,) = reports(other, dot_model())
     with pytest.raises(ValueError, match="differ in data"):
         compare_reports(a, b)
+
+
+def test_models_that_foretell_nothing_but_rewards_get_a_page(subject, tmp_path):
+    subject.model.heads = ("reward",)  # as MuZero's
+    readings = trust.examine(subject, ["accuracy", "interventions", "long_dreams"])
+    skill = {r.metric.name: r.value for r in readings["accuracy"]}["accuracy.reward"]
+    assert skill is not None and skill.value > 0.99
+    foretold = foretell_all(subject)
+    report, cost = trust_report(subject, readings, foretold), cost_report(readings)
+    write_page(tmp_path / "page.html", "Dot", subject, readings, foretold, report, cost)
+    assert "The worst episodes" in (tmp_path / "page.html").read_text()

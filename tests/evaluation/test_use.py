@@ -150,7 +150,7 @@ def test_order_of_policies():
     assert mmrv(real + 5, real) == 0.0 and mmrv(-real, real) == pytest.approx(2.5 / 3)
     swapped = np.array([0.0, 2.0, 1.0, 3.0])
     assert mmrv(swapped, real) == pytest.approx((1 + 1) / 4 / 3), "two policies, one apart"
-    assert error(real + 3, real) == pytest.approx(1.0)
+    assert error(real + 3, real, unit=3.0) == pytest.approx(1.0)
     ties = np.array([[1.0, 1.0, 2.0], [1.0, 2.0, 2.0]])
     assert spearman(ties, ties) == pytest.approx([1.0, 1.0]), "over any leading dimensions"
 

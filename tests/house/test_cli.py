@@ -126,9 +126,12 @@ def test_worlds(capsys):
     pytest.importorskip("gymnasium")
     assert main(["worlds", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert set(listed["worlds"]) == {"bounce", "cartpole_pixels", "gallery", "rooms", "tabletop"}
+    assert set(listed["worlds"]) == {
+        "board", "bounce", "cartpole_pixels", "gallery", "rooms", "tabletop"
+    }  # fmt: skip
     extras = {kind["extra"] for kind in listed["kinds"].values()} - {None}
-    assert {"classic", "minigrid", "mujoco", "dmc", "atari", "pusht"} == extras
+    ours = {"classic", "minigrid", "mujoco", "dmc", "atari", "pusht", "boards", "box2d", "doom"}
+    assert extras == ours
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert extras <= project["optional-dependencies"].keys()
     for kind in listed["kinds"].values():  # where an id says by itself what it needs, they agree

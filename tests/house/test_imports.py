@@ -10,7 +10,7 @@ import foreworld
 PACKAGE = Path(foreworld.__file__).parent
 LINES = """
 vocab errors disk reference
-outputs nn config log checkpoint resume
+outputs binned nn config log checkpoint resume
 worlds streams families planners
 episodes
 replay policies

@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import distributions
 
+from foreworld.binned import TwoHot, symexp, symlog
 from foreworld.outputs import (
     Bernoulli,
     Categorical,
+    Mixture,
     Mse,
     Normal,
-    TwoHot,
+    Squashed,
     gumbel_from_normal,
-    symexp,
-    symlog,
 )
 
 
@@ -54,9 +54,6 @@ def test_mse_sums_events_and_keeps_batches():
     torch.testing.assert_close(said.loss(target), 0.5 * (value - target).square().sum((-1, -2)))
     assert torch.equal(said.mean, value)
     assert Mse(noise(2, 3), event_dims=0).loss(noise(2, 3)).shape == (2, 3)
-    squeezed = Mse(symlog(target), event_dims=2, symlog=True)
-    torch.testing.assert_close(squeezed.loss(target), torch.zeros(2, 3))
-    torch.testing.assert_close(squeezed.mean, target)
 
 
 def test_bernoulli_is_torchs_bernoulli():
@@ -148,3 +145,80 @@ def test_a_tail_makes_far_misses_count_linearly():
     tailed = Normal(zero, one, 0, tail=3.0).loss(target)
     assert torch.equal(plain[:2], tailed[:2])
     torch.testing.assert_close(tailed[3] - tailed[2], torch.tensor(3.0 * 4.0))
+
+
+def test_a_geometric_mean_lies_among_the_bins():
+    bins = torch.linspace(-10, 10, 41)
+    sure = torch.full((41,), -60.0)
+    sure[23] = 0.0
+    said = TwoHot(sure, -10, 10, geometric=True)
+    torch.testing.assert_close(said.mean, symexp(bins[23]))
+    torn = torch.full((41,), -60.0)
+    torn[[20, 26]] = 0.0  # 0 and e^3 - 1: half of the way in symlog is e^1.5 - 1
+    torch.testing.assert_close(
+        TwoHot(torn, -10, 10, geometric=True).mean, torch.tensor(1.5).expm1()
+    )
+    torch.testing.assert_close(TwoHot(torn, -10, 10).mean, torch.tensor(3.0).expm1() / 2)
+    assert TwoHot(torch.zeros(41), -10, 10, geometric=True).mean.abs() < 1e-6
+
+
+def test_squashed_is_torch_s_transformed_normal():
+    mean, std = noise(6, 2).clamp(-1, 1), noise(6, 2).exp().clamp(max=1)
+    centre, reach = torch.tensor([0.0, 2.0]), torch.tensor([1.0, 3.0])
+    said = Squashed(Normal(mean, std), centre, reach, (2,))
+    theirs = distributions.TransformedDistribution(
+        distributions.Independent(distributions.Normal(mean, std), 1),
+        [distributions.TanhTransform(), distributions.AffineTransform(centre, reach, event_dim=1)],
+    )
+    chance = 0.5 * noise(6, 2)
+    drawn = said.sample(chance)
+    torch.testing.assert_close(drawn, centre + reach * (mean + std * chance).tanh())
+    torch.testing.assert_close(said.mean, centre + reach * mean.tanh())
+    torch.testing.assert_close(said.loss(drawn), -theirs.log_prob(drawn), rtol=1e-3, atol=1e-3)
+    assert said.loss((centre + reach).expand(6, 2)).isfinite().all(), "at a bound"
+    scalar = Squashed(Normal(mean[:, :1], std[:, :1]), centre[:1], reach[:1], ())
+    assert scalar.mean.shape == scalar.loss(scalar.mean).shape == (6,)
+
+
+def test_squashed_entropy_is_minus_the_mean_log_probability():
+    normal, unit = Normal(torch.tensor([[0.5, -1.0]]), torch.tensor([[0.3, 1.0]])), torch.ones(2)
+    said, chance = Squashed(normal, 0 * unit, unit, (2,)), noise(50_000, 1, 2)
+    draws = Squashed(Normal(normal.mean.expand(50_000, 1, 2), normal.std), 0 * unit, unit, (2,))
+    exact = draws.loss(draws.sample(chance)).mean()
+    torch.testing.assert_close(draws.entropy(chance).mean(), exact, rtol=0, atol=0.02)
+    assert said.entropy(torch.zeros(1, 2)).shape == (1,)
+
+
+def mixture(*lead, numbers=4, parts=3):
+    shape = (*lead, numbers, parts)
+    return Mixture(noise(*shape), 3 * noise(*shape), (0.3 * noise(*shape)).exp())
+
+
+def test_mixture_is_torchs_mixture():
+    said, target = mixture(6, 5), 2 * noise(6, 5, 4)
+    parts = distributions.Normal(said.means, said.stds)
+    whole = distributions.MixtureSameFamily(distributions.Categorical(logits=said.logits), parts)
+    torch.testing.assert_close(said.loss(target), -whole.log_prob(target).sum(-1))
+    torch.testing.assert_close(said.mean, whole.mean)
+    assert said.loss(target).shape == (6, 5)
+
+
+def test_mixture_far_from_every_part_is_a_number():
+    said = mixture(2)
+    assert said.loss(torch.full((2, 4), 1e4)).isfinite().all()
+
+
+def test_mixture_draws_what_it_says():
+    said, num = mixture(1, numbers=2), 200_000
+    many = Mixture(*(x.expand(num, -1, -1) for x in (said.logits, said.means, said.stds)))
+    gumbel = gumbel_from_normal(noise(num, 2, 3))
+    drawn = many.sample(torch.cat([gumbel, noise(num, 2, 1)], -1).flatten(1))
+    weights = said.logits.softmax(-1)
+    second = (weights * (said.stds.square() + said.means.square())).sum(-1)
+    torch.testing.assert_close(drawn.mean(0, keepdim=True), said.mean, atol=0.05, rtol=0.02)
+    torch.testing.assert_close(drawn.square().mean(0, keepdim=True), second, atol=0.1, rtol=0.02)
+
+
+def test_the_mode_of_a_mixture_is_a_centre():
+    said = Mixture(torch.tensor([[0.0, 2.0]]), torch.tensor([[-3.0, 5.0]]), torch.ones(1, 2))
+    assert said.mode.tolist() == [5.0]

@@ -205,3 +205,10 @@ def test_noop_is_zero_or_the_nearest_allowed():
     unbounded = Spec((1,), "float32", "vector")
     assert NoopPolicy(unbounded).act(None, rows)[1].tolist() == [[0.0]] * 3
     assert ConstantPolicy(np.array([1.0, 2.0])).act(None, rows)[1].shape == (3, 2)
+
+
+def test_random_actions_are_legal_where_that_is_shown():
+    policy, legal = RandomPolicy(SINGLE, seed=0), np.array([[0, 1, 0, 1], [0, 0, 1, 0]])
+    step = {"is_first": np.ones(2, bool), "legal": legal}
+    drawn = [policy.act(carry, step)[1].tolist() for carry in range(30)]
+    assert {first for first, _ in drawn} == {1, 3} and {second for _, second in drawn} == {2}

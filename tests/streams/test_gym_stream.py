@@ -267,6 +267,8 @@ def test_an_unknown_id_names_the_nearest():
         ("dm_control/cartpole-swingup-v0", "dm_control", r"foreworld\[dmc\]"),
         ("ALE/Pong-v5", "ale_py", r"foreworld\[atari\]"),
         ("gym_pusht/PushT-v0", "gym_pusht", r"foreworld\[pusht\]"),
+        ("CarRacing-v3", "Box2D", r"foreworld\[box2d\]"),
+        ("VizdoomTakeCover-v1", "vizdoom", r"foreworld\[doom\]"),
     ],
 )
 def test_a_missing_package_is_answered_with_its_command(env_id, module, command, monkeypatch):

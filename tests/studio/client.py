@@ -3,7 +3,7 @@
 import json
 import time
 
-from foreworld.studio.protocol import unpack
+from foreworld.studio.packing import unpack
 
 
 class Client:

@@ -6,7 +6,7 @@ import numpy as np
 
 from foreworld.cli.main import main
 from foreworld.episodes import EpisodeStore
-from foreworld.studio.protocol import Flag
+from foreworld.studio.packing import Flag
 
 RIGHT, LEFT = ["arrowright"], ["arrowleft"]
 

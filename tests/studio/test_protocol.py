@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from foreworld.studio import protocol
-from foreworld.studio.protocol import Flag, Header, Refusal, dumps, pack, read, unpack
+from foreworld.studio.packing import Flag, Header, dumps, pack, unpack
+from foreworld.studio.protocol import Refusal, read
 
 DOC = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 

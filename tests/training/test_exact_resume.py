@@ -63,6 +63,35 @@ def test_a_hundred_and_a_hundred_are_two_hundred(whole, tmp_path):
         assert all(np.array_equal(x[k], y[k]) for x, y in zip(a, b, strict=True) for k in x.steps)
 
 
+RECIPES = {  # made small
+    "tdmpc": ["--planner-set", "num_candidates=12", "num_policy=4", "num_elites=4", "iterations=2"],
+    "muzero": ["--learner-set", "act.num_simulations=2", "learn.num_simulations=2",
+               "refresh_every=7"],
+    "tssm": ["--learner-set", "horizon=3", "networks.hidden=8", "networks.bins=15"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", RECIPES)
+def test_so_it_is_by_the_usual_recipe(family, tmp_path):
+    """Made small: plans collect, a search, a policy."""
+    words = ["--family", family, "--preset", "debug", "--threads", 1, "--seed", 3]
+    words += ["--train", "batch_size=4", "optimiser.warmup=1", "optimiser.final=1.0"]
+    words += ["--train-ratio", 16, "--prefill", 40, "--num-envs", 2, *RECIPES[family]]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert train("CartPole-v1", "--run", whole, "--steps", 60, *words) == 0
+    assert train("CartPole-v1", "--run", broken, "--steps", 30, *words) == 0
+    torch.manual_seed(77)
+    assert train("--run", broken, "--resume", "--steps", 60, "--threads", 1) == 0
+    one, other = (load_checkpoint(latest(run / "checkpoints")) for run in (whole, broken))
+    assert one.step == other.step == 60
+    for group, tensors in one.arrays.items():
+        different = [k for k, v in tensors.items() if not torch.equal(v, other.arrays[group][k])]
+        assert not different, group
+    with EpisodeStore.open(whole / "episodes") as a, EpisodeStore.open(broken / "episodes") as b:
+        assert len(a) == len(b) and a.num_steps == b.num_steps >= 40 + 59
+        assert all(np.array_equal(x[k], y[k]) for x, y in zip(a, b, strict=True) for k in x.steps)
+
+
 def test_the_policy_is_there_to_act(whole, capsys):
     policy = load_policy(load(whole))
     carry = policy.init(3)

@@ -88,6 +88,20 @@ def test_phases_freeze_what_they_do_not_train(make_trainer):
     assert not torch.equal(middle["second.weight"], after["second.weight"])
 
 
+def test_a_part_may_learn_more_slowly_than_the_rest(make_trainer):
+    trainer = make_trainer(1)
+    trainer.phases[0] = replace(trainer.phases[0], trains=None, share=1e9, rates={"second": 0.25})
+    trainer.optimiser = trainer._optimiser()
+    trainer.train()
+    rates = {
+        name: group["lr"]
+        for name, parameter in trainer.model.named_parameters()
+        for group in trainer.optimiser.param_groups
+        if any(parameter is p for p in group["params"])
+    }
+    assert rates["second.weight"] == pytest.approx(0.25 * rates["first.weight"]) and rates
+
+
 @pytest.mark.parametrize("at", [1, 2, 5])  # in the first phase, between the two, in the second
 def test_resuming_equals_not_stopping(make_trainer, at):
     config = {"optimiser": OptimiserConfig(warmup=3, ema=0.9)}

@@ -1,0 +1,1 @@
+"""A learned world carried away: the verbs as graphs, beside everything a player needs to begin."""

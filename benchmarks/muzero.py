@@ -1,6 +1,6 @@
 """MuZero: CartPole, tic-tac-toe against a perfect player, connect four against random rollouts.
 
-python benchmarks/muzero.py cartpole        20 held-out episodes, with and without search
+python benchmarks/muzero.py cartpole        20 held-out episodes
 python benchmarks/muzero.py tictactoe       100 games a side, needs foreworld[boards]
 python benchmarks/muzero.py connect_four    50 games a side, needs foreworld[boards]
 python benchmarks/muzero.py speed           simulations a second at batch 1, 8, 64, 512
@@ -48,7 +48,7 @@ class Task:
     steps: int
     env: str
     episodes: int  # against each opponent, from each side
-    opponents: tuple[dict[str, Any], ...] = ({},)  # arguments of the world
+    opponents: tuple[dict[str, Any], ...] = ()  # arguments of the world
     bar: str = ""
 
 
@@ -71,6 +71,10 @@ TASKS = {
 }  # fmt: skip
 
 
+def foreworld(*words: str) -> None:
+    subprocess.run([sys.executable, "-m", "foreworld.cli.main", *words], check=True)
+
+
 def train(task: Task, run: Path, seed: int, until: list[str]) -> float:
     """Train until then, or go on with it; CPU-seconds of all that, breaks included."""
     words = [*until, "--threads", "1", "--run", str(run)]
@@ -79,54 +83,64 @@ def train(task: Task, run: Path, seed: int, until: list[str]) -> float:
     spent = run.with_suffix(".cpu_s.json")
     before = json.loads(spent.read_text()) if spent.exists() else 0.0
     try:
-        command = [sys.executable, "-m", "foreworld.cli.main", "train", *words]
-        subprocess.run(command, check=True)
+        foreworld("train", *words)
     finally:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         write_json(spent, before + used.ru_utime + used.ru_stime)
     return json.loads(spent.read_text())
 
 
+def alone(run: Run, task: Task) -> dict[str, Any]:
+    """Scores in a world without opponents, not measured twice."""
+    file = run.path / "evaluation.json"
+    if not file.exists() or json.loads(file.read_text())["protocol"]["step"] != run.step:
+        foreworld("evaluate", str(run.path), "--full", "--episodes", str(task.episodes))
+    return json.loads(file.read_text())["scores"]
+
+
+def against(run: Run, task: Task) -> dict[str, Any]:
+    """Scores of every player against every opponent."""
+    scores = {}
+    for who, policy in players(run).items():
+        for kwargs in task.opponents:
+            name = f"{who} | {json.dumps(kwargs)}"
+            scores[name] = met(policy, task, kwargs)
+            print(name, scores[name], flush=True)
+    return scores
+
+
 def players(run: Run) -> dict[str, Policy]:
-    """What was learned, the same without looking ahead, in games further ahead, and chance."""
-    simulations = {"policy alone": 1}
-    if run.model.specs["action"].turns:
-        simulations["search 100"] = 100
+    """What was learned, the same without looking ahead and further ahead, and chance."""
     planned = {
         name: PlannedPolicy(run.model, Mcts(num_simulations=num, max_considered=min(16, num)),
                             RewardObjective())
-        for name, num in simulations.items()
+        for name, num in (("policy alone", 1), ("search 100", 100))
     }  # fmt: skip
     random = RandomPolicy(run.model.specs["action"], seed=1)
     return {"search": load_policy(run), **planned, "random": random}
 
 
 def met(policy: Policy, task: Task, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Episodes of one policy in one world: mean return, and games won, drawn and lost."""
+    """Games of one policy against one opponent: mean result, and how many were won and lost."""
     stream = GymStream(task.env, task.episodes, HELD_OUT, env_kwargs=kwargs)
-    outcomes = run_episodes(policy, stream, until_success=False)
+    returns = run_episodes(policy, stream, until_success=False).returns
     stream.close()
-    returns = outcomes.returns
     assert returns is not None
-    told: dict[str, Any] = {"returns": bootstrap_mean(returns).to_json()}
-    if kwargs:
-        for name, sign in (("won", 1), ("drawn", 0), ("lost", -1)):
-            told[name] = wilson(int((np.sign(returns) == sign).sum()), len(returns)).to_json()
-    return told
+    told = {
+        name: wilson(int((np.sign(returns) == sign).sum()), len(returns)).to_json()
+        for name, sign in (("won", 1), ("drawn", 0), ("lost", -1))
+    }
+    return {"returns": bootstrap_mean(returns).to_json()} | told
 
 
 def measure(name: str, task: Task, seed: int, until: list[str]) -> dict[str, Any]:
-    """One seed: scores against every opponent, the curve, and CPU-seconds of training."""
+    """One seed: scores, the curve, and CPU-seconds of training."""
     run = RUNS / f"{name}_{seed}"
     cpu_s = train(task, run, seed, until)
     opened = load(run)
-    scores = {}
-    for who, policy in players(opened).items():
-        for kwargs in task.opponents:
-            scores[f"{who} | {json.dumps(kwargs)}"] = met(policy, task, kwargs)
-            print(who, kwargs, scores[f"{who} | {json.dumps(kwargs)}"], flush=True)
+    scores = against(opened, task) if task.opponents else alone(opened, task)
     records = [r for r in read_jsonl(run / "metrics.jsonl") if "world/return" in r]
-    curve = [[r["step"], r["world/steps"], round(r["world/return"], 3)] for r in records[::5]]
+    curve = [[r["step"], r["world/steps"], round(r["world/return"], 3)] for r in records]
     return {"seed": seed, "updates": opened.step, "cpu_s": round(cpu_s), "scores": scores,
             "curve": curve}  # fmt: skip
 

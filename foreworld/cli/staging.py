@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-import foreworld
 from foreworld.catalog import LEARNERS
 from foreworld.cli.examinee import branching_world
 from foreworld.episodes import EpisodeStore
@@ -27,7 +26,7 @@ from foreworld.studio.keymap import keymap
 from foreworld.studio.stage import Offer, Stage
 from foreworld.vocab import Spec
 
-GALLERY = Path(foreworld.__file__).parent / "gallery"
+GALLERY = Path(__file__).parents[1] / "gallery"
 INSTANTS = 256  # that the map is drawn from
 CONTEXT = 4  # steps seen before each
 QUICK = {"horizon": 12, "num_candidates": 64, "num_elites": 8, "iterations": 2, "action_block": 3}
@@ -40,6 +39,7 @@ def offer_of(path: Path, source: str = "run") -> Offer:
     env = None if world is None else world["env"]
     name = path.resolve().name
     about = path / "about.txt"
+    play = (trust_of(path) or {}).get("play", {})
     return Offer(
         name,
         name.replace("_", " ").replace("-", " ").capitalize(),
@@ -48,6 +48,9 @@ def offer_of(path: Path, source: str = "run") -> Offer:
         document["family"],
         source,
         about.read_text().strip() if about.is_file() else "",
+        Path(document.get("episodes") or path / "episodes"),
+        play.get("light"),
+        play.get("horizon"),
     )
 
 

@@ -52,17 +52,27 @@ def _search(*settings: str, **flags: Any) -> dict[str, Any]:
     return usual | {"learner_set": tuple(both)} | flags
 
 
-_LOOP = ("batch_size=32", "optimiser.lr=1e-3", "optimiser.final=0.1", "length=10")
+_LOOP = ("batch_size=64", "optimiser.lr=2e-3", "optimiser.final=0.1", "length=10")
 RECIPES: dict[str, dict[str, Any]] = {
     "usual": _search(
         "num_simulations=8",
         train=("length=11", "batch_size=24", "optimiser.lr=1e-3", "optimiser.final=0.3"),
     ),
     "tictactoe": _search(
-        "num_simulations=16", preset=("tictactoe",), num_envs=32, prefill=1000, train=_LOOP
+        "num_simulations=16",
+        preset=("tictactoe",),
+        num_envs=32,
+        prefill=1000,
+        train=_LOOP,
+        train_ratio=16.0,
     ),
     "connect_four": _search(
-        "num_simulations=50", preset=("connect_four",), num_envs=32, prefill=2000, train=_LOOP
+        "num_simulations=50",
+        preset=("connect_four",),
+        num_envs=32,
+        prefill=2000,
+        train=_LOOP,
+        train_ratio=16.0,
     ),
 }
 PAPERS = {

@@ -55,7 +55,6 @@ RECIPES: dict[str, dict[str, Any]] = {
                         "optimiser.final=1"),
               "prefill": 1024, "num_envs": 1, "train_ratio": 1024.0},
 }  # fmt: skip
-RESULTS = ("actor_critic_cartpole_tssm.json",)
 PAPERS = {
     "storm": "Zhang et al. 2023 (STORM), arXiv 2310.09615",
     "before it": "Robine et al. 2023 (TWM), arXiv 2303.07109; Micheli et al. 2023 (IRIS), "

@@ -15,8 +15,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from foreworld.studio import protocol
 from foreworld.studio.commands import MOVES, command, hand, shape_of, state_json
 from foreworld.studio.limits import Bucket
+from foreworld.studio.packing import dumps
 from foreworld.studio.player import Player
-from foreworld.studio.protocol import Refusal, dumps, read
+from foreworld.studio.protocol import Refusal, read
 from foreworld.studio.welcome import tree_json, welcome
 
 if TYPE_CHECKING:

@@ -109,9 +109,9 @@ class Database:
             "SELECT id, parent, frame, seed, action, observed, state FROM nodes "
             "WHERE session=? ORDER BY id", (id,),
         ):  # fmt: skip
-            given = (
-                None if action is None else np.frombuffer(action, spec.dtype).reshape(spec.shape)
-            )
+            given = None
+            if action is not None:  # a copy: what SQLite gives cannot be written to
+                given = np.frombuffer(action, spec.dtype).reshape(spec.shape).copy()
             node = Node(n, parent, frame, _unsigned(seed), given, bool(observed))
             session.tree.add(node)
             if state is not None:

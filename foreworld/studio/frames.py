@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from foreworld.sessions.futures import is_certain, spreads
+from foreworld.studio.packing import Flag, Header, pack
 from foreworld.studio.pictures import encode
 from foreworld.studio.player import Player
-from foreworld.studio.protocol import Flag, Header, pack
 from foreworld.studio.stage import HUMAN, Stage
 from foreworld.vocab import CONTROL
 

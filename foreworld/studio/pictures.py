@@ -17,11 +17,11 @@ def encode(picture: np.ndarray | None, raw: bool) -> bytes:
     """uint8 [H, W, C] with 1 or 3 channels (of others the first three) -> bytes; None: none."""
     if picture is None:
         return b""
-    rgb = _rgb(picture)
+    pixels = rgb(picture)
     if raw:
-        return struct.pack("<HH", rgb.shape[1], rgb.shape[0]) + rgb.tobytes()
+        return struct.pack("<HH", pixels.shape[1], pixels.shape[0]) + pixels.tobytes()
     file = io.BytesIO()
-    Image.fromarray(rgb).save(file, "JPEG", quality=QUALITY)
+    Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
 
 
@@ -30,7 +30,8 @@ def as_text(picture: np.ndarray | None) -> str | None:
     return None if picture is None else base64.b64encode(encode(picture, False)).decode()
 
 
-def _rgb(picture: np.ndarray) -> np.ndarray:
+def rgb(picture: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3], no side longer than LARGEST."""
     if picture.shape[-1] != 3:
         picture = np.concatenate([picture[..., :3]] * 3, -1)[..., :3]
     step = -(-max(picture.shape[:2]) // LARGEST)

@@ -20,11 +20,14 @@ from pydantic import BaseModel
 from foreworld.studio.connection import UNAUTHORIZED, Connection
 from foreworld.studio.engine import Engine
 from foreworld.studio.limits import Door, Limits
+from foreworld.studio.portrait import portrait
 from foreworld.studio.protocol import Refusal
+from foreworld.studio.stage import Offer
 from foreworld.studio.studio import Studio
 
 VERSION = version("foreworld")
 PAGE = Path(__file__).parent / "page"
+POLICY = "default-src 'self'; img-src 'self' blob: data:; connect-src 'self' ws: wss:"
 
 
 class WorldInfo(BaseModel):
@@ -34,6 +37,9 @@ class WorldInfo(BaseModel):
     family: str
     source: str
     about: str
+    light: str | None
+    horizon: int | None
+    picture: str | None = None
 
 
 class RunInfo(BaseModel):
@@ -108,6 +114,8 @@ async def _guard(request: Request, go_on: Any) -> Response:
     if not public and not door.knows(request.query_params.get("token"), request.headers):
         return JSONResponse({"detail": "the token is missing or wrong: open the printed URL"}, 401)
     answer = await go_on(request)
+    if path == "/":  # reports bring their own scripts; the page asks nobody but this server
+        answer.headers["Content-Security-Policy"] = POLICY
     answer.headers["Cache-Control"] = "no-cache"
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Referrer-Policy"] = "no-referrer"  # a token in the address stays here
@@ -125,7 +133,7 @@ def _add_lists(app: FastAPI) -> None:
     @app.get("/api/worlds")
     async def worlds(studio: Here) -> list[WorldInfo]:
         offers = studio.engine.theatre.offers.values()
-        return [WorldInfo.model_validate(o, from_attributes=True) for o in offers]
+        return [_world(offer) for offer in offers]
 
     @app.get("/api/runs")
     async def runs(studio: Here) -> list[RunInfo]:
@@ -166,6 +174,13 @@ def _add_lists(app: FastAPI) -> None:
         )
 
 
+def _world(offer: Offer) -> WorldInfo:
+    info = WorldInfo.model_validate(offer, from_attributes=True)
+    if portrait(offer) is None:
+        return info
+    return info.model_copy(update={"picture": f"/api/runs/{offer.name}/picture"})
+
+
 def _add_files(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
@@ -174,6 +189,14 @@ def _add_files(app: FastAPI) -> None:
     @app.get("/api/runs/{name}/report")
     async def report(name: str, studio: Here) -> FileResponse:
         return _file(_run(studio, name) / "report.html")
+
+    @app.get("/api/runs/{name}/picture", response_class=Response)
+    def picture(name: str, studio: Here) -> Response:
+        _run(studio, name)
+        data = portrait(studio.engine.theatre.offers[name])
+        if data is None:
+            raise HTTPException(404, f"{name} has no picture: no picture.png, no episodes")
+        return Response(data, media_type="image/png")
 
     @app.get("/api/runs/{name}/trust")
     async def trust_page(name: str, studio: Here) -> FileResponse:

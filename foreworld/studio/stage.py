@@ -28,6 +28,9 @@ class Offer:
     family: str
     source: str = "run"  # or gallery
     about: str = ""
+    episodes: Path | None = None  # what it learned from, where that is still there
+    light: str | None = None  # of the trust report, for play
+    horizon: int | None = None  # imagined steps for which play is to be believed
 
 
 @dataclass(frozen=True, eq=False)

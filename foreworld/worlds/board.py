@@ -9,6 +9,7 @@ is 1. Against an opponent every row is one's own: 1 won, -1 lost.
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -51,7 +52,9 @@ class Board(gymnasium.Env):
         for needed in ("pettingzoo", "pygame"):
             require(needed, "boards")
         module = require(f"pettingzoo.classic.{game}.{game}", "boards")
-        self.raw = module.raw_env(render_mode=render_mode)
+        self.raw = module.raw_env()
+        # One that can draw makes a surface of a million pixels whenever a game begins.
+        self.easel = partial(module.raw_env, render_mode="rgb_array")
         self.render_mode, self.side = render_mode, side
         self.turns = opponent is None  # see `Spec.turns`
         self.opponent = PLAYERS[opponent](RULES[game], rollouts=rollouts) if opponent else None
@@ -105,7 +108,12 @@ class Board(gymnasium.Env):
 
     def render(self) -> Any:
         """The board as PettingZoo draws it."""
-        return self.raw.render() if self.render_mode else None
+        if self.render_mode is None:
+            return None
+        easel = self.easel()
+        easel.reset()
+        easel.board = self.raw.board
+        return easel.render()
 
     def close(self) -> None:
         self.raw.close()

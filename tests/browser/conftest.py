@@ -11,7 +11,7 @@ from foreworld.cli.main import main
 
 sys.path.insert(0, str(Path(__file__).parent))  # for visit and studio_server
 
-from studio_server import free_port, served
+from studio_server import served
 from visit import Watched, enter
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -35,17 +35,16 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):
     """A run of the table after a few updates: what it dreams is poor, that it obeys is enough."""
-    folder = tmp_path_factory.mktemp("played")
-    store, run = folder / "episodes", folder / "table"
-    assert main(["collect", "tabletop", "--out", str(store), "--steps", "600"]) == 0
-    small = ["--preset", "debug", "--steps", "3", "--threads", "1"]
-    assert main(["train", str(store), "--run", str(run), *small]) == 0
+    run = tmp_path_factory.mktemp("played") / "table"
+    words = "--preset debug --steps 2 --prefill 200 --num-envs 2 --threads 1 --image-size 16"
+    size = ["--env", "image_size=16", "--env", "max_steps=50"]
+    assert main(["train", "tabletop", "--run", str(run), *words.split(), *size]) == 0
     return run
 
 
 @pytest.fixture(scope="session")
 def studio(run):
-    with served(run, free_port()) as (address, _):
+    with served(run) as address:
         yield address
 
 

@@ -1,13 +1,17 @@
 """The page in a real browser: offline, played by key, forked, rewound, compared, recorded."""
 
+import io
+
 import pytest
+from PIL import Image
 from visit import FRAME, enter, play, stop, until
 
 
 def dreamt(page, keys, steps):
     """The pictures of some steps from the beginning while `keys` are down; the page is paused."""
+    node = page.evaluate("studio.frame.node")
     page.keyboard.press("n")
-    until(page, f"() => {FRAME} === 0")
+    until(page, f"node => {FRAME} === 0 && studio.frame.node !== node", node)
     for key in keys:
         page.keyboard.down(key)
     for step in range(steps):
@@ -21,6 +25,7 @@ def dreamt(page, keys, steps):
 def test_the_gallery_loads_offline_and_opens_a_world(studio, watched):
     watch = watched()
     watch.page.goto(studio)
+    until(watch.page, "() => document.querySelector('.worldcard img')?.naturalWidth > 0")
     watch.page.click("[data-world]")
     until(watch.page, "() => window.studio?.frame")
     assert "table" in watch.page.url
@@ -113,6 +118,30 @@ def test_a_link_opens_the_same_instant(page, studio, watched):
     picture = "[...studio.frame.dreamPicture]"
     assert other.page.evaluate(picture) == page.evaluate(picture)
     assert not other.wrong
+
+
+def test_the_planner_fans_out_futures_that_can_be_stepped_into(page):
+    page.click("[data-command=plan]")
+    page.locator(".future").first.wait_for()
+    futures = page.evaluate("studio.map.futures.map(({ points }) => points.length)")
+    assert len(futures) > 1 and page.locator(".future.chosen").count() == 1
+    page.click(".future.chosen")
+    until(page, f"n => {FRAME} === n && studio.frame.branch === 1", futures[0])
+
+
+def test_jpegs_are_painted_too(page):
+    """On this machine pictures come raw; over a network they come as JPEG."""
+    file = io.BytesIO()
+    Image.new("RGB", (24, 16), (200, 30, 60)).save(file, "JPEG")
+    size = page.evaluate(
+        """async bytes => {
+            const { picture } = await import("/static/frame.js");
+            const shown = await picture(new Uint8Array(bytes), false);
+            return [shown.width, shown.height];
+        }""",
+        list(file.getvalue()),
+    )
+    assert size == [24, 16]
 
 
 def test_a_refusal_is_said_in_words(page):

@@ -37,4 +37,4 @@ def play(page, frames=8):
 
 def stop(page):
     page.keyboard.press("Space")
-    until(page, "() => studio.state.paused && studio.frame.paused")
+    until(page, "() => studio.state.paused")

@@ -10,6 +10,7 @@ import pytest
 from foreworld import catalog
 from foreworld.cli import inventory
 from foreworld.cli.main import main
+from foreworld.cli.models import Args, run
 from foreworld.run import build
 
 LINEAR = f"{Path(__file__).parents[2] / 'examples' / 'linear_family.py'}:Linear"
@@ -25,34 +26,38 @@ def test_every_family_is_listed_with_its_sizes_and_papers(capsys):
     assert list(found) == list(catalog.FAMILIES)
     for name, facts in found.items():
         assert facts["says"] and {"(none)", "debug"} <= facts["presets"].keys(), name
-        assert all(size["weights"] and size["phases"] for size in facts["presets"].values()), name
+        for preset in ("(none)", "debug"):  # others may be for worlds of their own
+            assert facts["presets"][preset]["weights"] and facts["presets"][preset]["phases"], name
     presets = found["tssm"]["presets"]
     assert presets["debug"]["weights"]["numbers"] < presets["storm"]["weights"]["numbers"]
     assert "STORM" in found["tssm"]["papers"]["storm"]
-    assert main(["models"]) == 0
-    assert all(name in capsys.readouterr().out for name in ["rssm"])
 
 
-def test_weights_are_those_of_the_model_that_is_built(capsys):
-    found = models(capsys, "tssm")
+@pytest.fixture(scope="module")
+def one():
+    """What is told of one family."""
+    return run(Args("tssm"))
+
+
+def test_weights_are_those_of_the_model_that_is_built(one):
     specs = {**inventory.SEEN["pictures"], "action": inventory.ACTIONS["continuous"]}
     debug = build("tssm", specs, catalog.beside(catalog.resolve(catalog.FAMILIES, "tssm"),
                                                 "PRESETS")["debug"])  # fmt: skip
     counted = sum(p.numel() for p in debug.parameters())
-    assert found["presets"]["debug"]["weights"]["pictures"] == counted
+    assert one["presets"]["debug"]["weights"]["pictures"] == counted
 
 
-def test_what_goes_with_a_family_was_tried(capsys):
-    found = models(capsys, "tssm")
-    assert found["heads"] == ["what it sees", "reward", "continue"]
-    fits = found["goes_with"]
+def test_what_goes_with_a_family_was_tried(one):
+    assert one["heads"] == ["what it sees", "reward", "continue"]
+    fits = one["goes_with"]
     assert fits["continuous"].keys() == catalog.LEARNERS.keys() | catalog.PLANNERS.keys()
     assert fits["continuous"]["gradient"] is None
     assert "a choice among classes has no gradient" in fits["discrete"]["gradient"]
 
 
-def test_results_are_read_from_where_they_were_recorded(capsys):
-    found = models(capsys, "rssm")["measured"]
+def test_results_are_read_from_where_they_were_recorded():
+    rssm = catalog.resolve(catalog.FAMILIES, "rssm")
+    found = [m.to_json() for m in inventory.measured(rssm)]
     (pendulum,) = (m for m in found if m["world"] == "Pendulum-v1")
     file = json.loads((inventory.MEASURED / "pendulum.json").read_text())
     (evaluation,) = file["scores"].values()

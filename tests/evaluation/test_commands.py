@@ -72,7 +72,10 @@ def test_evaluate_writes_scores_with_their_protocol(run, capsys):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"policy": "cme"}, r"did you mean 'cem'\? Valid: cem, gradient, icem, mppi, actor_critic"),
+        (
+            {"policy": "cme"},
+            r"did you mean 'cem'\? Valid: cem, gradient, icem, mcts, mppi, actor_critic",
+        ),
         ({"policy": "expert"}, "unknown policy"),
         ({"env": ("max_steps",)}, "write key=value"),
         ({"episodes": 0}, "at least 1"),

@@ -3,7 +3,7 @@
 import json
 import time
 
-from foreworld.studio.protocol import unpack
+from foreworld.studio.packing import unpack
 
 
 class Client:
@@ -31,10 +31,11 @@ class Client:
 
     def step(self, count=1):
         """Steps by hand; the frames they gave."""
-        self.frames.clear()
         answer = self.ctl("step", count)
         assert answer["t"] == "ack", answer
-        return list(self.frames)
+        while not self.frames or self.frames[-1].header.node != answer["node"]:
+            self.listen()
+        return self.frames[-count:]
 
     def frame(self):
         """The newest frame; waits for one where there is none."""
@@ -70,7 +71,8 @@ class WebSocketsSocket:
     def __init__(self, url, **options):
         from websockets.sync.client import connect
 
-        self.socket = connect(url, max_size=None, **options)
+        self.context = connect(url, max_size=None, **options)
+        self.socket = self.context.__enter__()
 
     def send(self, text):
         self.socket.send(text)
@@ -82,4 +84,4 @@ class WebSocketsSocket:
             return None
 
     def close(self):
-        self.socket.close()
+        self.context.__exit__(None, None, None)

@@ -12,9 +12,9 @@ from client import Client, WebSocketsSocket
 
 def started(run, port, data):
     command = [sys.executable, "-m", "foreworld.cli.main", "play", str(run), "--port", str(port)]
-    log = (data.parent / "server.log").open("ab")
     words = ["--no-browser", "--data", str(data), "--fps", "60"]
-    return subprocess.Popen([*command, *words], stdout=log, stderr=log)
+    with (data.parent / "server.log").open("ab") as log:
+        return subprocess.Popen([*command, *words], stdout=log, stderr=log)
 
 
 def joined(port, process, **hello):
@@ -50,6 +50,7 @@ def test_killed_in_mid_play(run, tmp_path):
     finally:
         first.kill()
         first.wait()
+        client.socket.close()
     second = started(run, port, data)
     try:
         again = joined(port, second, resume=client.welcome["session"])
@@ -68,5 +69,7 @@ def test_killed_in_mid_play(run, tmp_path):
         assert [f.truth for f in after] == [f.truth for f in whole[stands.header.frame :][:50]]
         assert whole[seen.header.frame - 1].picture == seen.picture
     finally:
+        again.socket.close()
+        other.socket.close()
         second.kill()
         second.wait()

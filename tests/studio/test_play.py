@@ -6,7 +6,7 @@ import numpy as np
 
 from foreworld.cli.main import main
 from foreworld.episodes import EpisodeStore
-from foreworld.studio.protocol import Flag
+from foreworld.studio.packing import Flag
 
 RIGHT, LEFT = ["arrowright"], ["arrowleft"]
 
@@ -177,7 +177,7 @@ def test_what_is_recorded_can_be_trained_on(played, tmp_path):
     with EpisodeStore.open(truth["path"]) as store:
         shown = [np.frombuffer(f.truth[4:], np.uint8).reshape(16, 16, 3) for f in true]
         assert np.array_equal(store[0]["image"][1:], shown)
-    words = ["--preset", "debug", "--steps", "2", "--train", "batch_size=2", "length=4"]
+    words = ["--preset", "debug", "--steps", "2", "--train", "batch_size=2", "length=8"]
     for number, path in enumerate((dream["path"], truth["path"])):
         run = tmp_path / f"learned{number}"
         assert main(["train", path, "--run", str(run), *words, "--threads", "1"]) == 0

@@ -63,6 +63,18 @@ def test_against_an_opponent_rows_are_ones_own():
     assert step["board"][0].sum((0, 1)).tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("game", RULES)
+def test_pictures_show_the_stones(game):
+    env = gymnasium.make(ID, game=game, render_mode="rgb_array").unwrapped
+    env.reset(seed=0)
+    pictures = [env.render()]
+    for action in (0, 2):
+        env.step(action)
+        pictures.append(env.render())
+    assert pictures[0].ndim == 3 and pictures[0].dtype == np.uint8
+    assert not any(np.array_equal(a, b) for a, b in zip(pictures, pictures[1:], strict=False))
+
+
 def test_an_illegal_move_loses():
     env = gymnasium.make(ID)
     env.reset(seed=0)

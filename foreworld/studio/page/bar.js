@@ -38,6 +38,10 @@ export class Bar {
 }
 
 function inWords({ family, model, parameters }) {
-  const size = parameters ? `${(parameters / 1e6).toFixed(1)} M` : "";
+  const size = !parameters
+    ? ""
+    : parameters < 1e5
+      ? `${(parameters / 1e3).toFixed(0)} k`
+      : `${(parameters / 1e6).toFixed(1)} M`;
   return [family, size, model?.slice(0, 8)].filter(Boolean).join(" · ");
 }

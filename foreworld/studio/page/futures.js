@@ -27,6 +27,12 @@ export class Futures {
     );
   }
 
+  fit({ planner }) {
+    this.clear();
+    this.button.hidden = !planner;
+    if (!planner) this.#words.textContent = "";
+  }
+
   show(plan) {
     this.map.futures = plan.candidates
       .filter((each) => each.points?.length)

@@ -59,11 +59,10 @@ function card(world) {
   );
 }
 
-function facts({ family, parameters, horizon, light, source }) {
+function facts({ family, horizon, light, source }) {
   const chips = [["", family]];
-  if (parameters) chips.push(["", `${(parameters / 1e6).toFixed(1)} M parameters`]);
-  if (typeof horizon === "number")
-    chips.push([LIGHTS[light] ?? "", `trusted for ${horizon} steps`]);
+  if (light)
+    chips.push([LIGHTS[light], horizon ? `trusted for ${horizon} steps` : "not to be trusted yet"]);
   if (source === "run") chips.push(["", "your run"]);
   return chips.map(([tone, text]) => element("span", { class: `chip ${tone}` }, text));
 }

@@ -9,7 +9,7 @@ const MOST_ROWS = 64;
 export class Heads {
   #scalars = new Map(); // head -> Curve
   #vectors = new Map(); // head -> Vector
-  #surprise = new Curve("Surprise", { tone: "amber", floor: 0, ceiling: 1, lamp: LOST });
+  #surprise = new Curve("Surprise", { tone: "amber", floor: 0, reach: 1, lamp: LOST });
   #doubt = new Curve("Uncertainty", { tone: "branch-2", floor: 0 });
   #body = element("div");
 
@@ -22,7 +22,7 @@ export class Heads {
     );
   }
 
-  fit({ heads, truth }) {
+  fit({ heads, truth, deterministic }) {
     this.#scalars.clear();
     this.#vectors.clear();
     let tone = 0;
@@ -40,6 +40,7 @@ export class Heads {
       } else this.#vectors.set(name, new Vector(name, head));
     }
     this.#surprise.node.hidden = !truth.possible;
+    this.#doubt.node.hidden = deterministic;
     const parts = [
       ...this.#scalars.values(),
       this.#surprise,
@@ -85,8 +86,9 @@ export class Vector {
   #rows = [];
   #last = null;
 
-  constructor(name, { names, size }) {
-    this.names = names ?? Array.from({ length: size }, (_, i) => `${name} ${i}`);
+  constructor(name, { names, size, classes }) {
+    const count = size ?? classes.length; // of a discrete head: its most likely class, one a component
+    this.names = names ?? Array.from({ length: count }, (_, i) => `${name} ${i}`);
     const rows = element("div", { class: "rows" });
     this.#rows = this.names.slice(0, MOST_ROWS).map((label) => new Row(label, rows));
     this.node = element(
@@ -102,10 +104,11 @@ export class Vector {
     );
   }
 
-  push(values, truth) {
-    if (!values) return;
+  push(said, shown) {
+    if (said === undefined || said === null) return;
+    const [values, truth] = [said, shown ?? []].map((each) => [each].flat());
     this.#last = { values, truth };
-    this.#rows.forEach((row, i) => row.widen(values[i], truth?.[i]));
+    this.#rows.forEach((row, i) => row.widen(values[i], truth[i]));
   }
 
   clear() {
@@ -114,7 +117,7 @@ export class Vector {
 
   draw() {
     if (!this.node.open || !this.#last) return;
-    this.#rows.forEach((row, i) => row.draw(this.#last.values[i], this.#last.truth?.[i]));
+    this.#rows.forEach((row, i) => row.draw(this.#last.values[i], this.#last.truth[i]));
   }
 }
 

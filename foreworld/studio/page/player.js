@@ -24,6 +24,8 @@ import { WhatIf } from "./whatif.js";
 
 const WORDS_EVERY = 4; // frames between two updates of curves and captions: eyes are on the picture
 
+const ELSEWHERE = 4409; // the protocol's code for a session that was resumed by another connection
+
 export class Player {
   #off = new AbortController();
   #obeyed = new Map(); // seq of keys -> the keys
@@ -102,19 +104,10 @@ export class Player {
     on("tree", (tree) => this.#grow(tree));
     on("state", (state) => this.#become(state));
     on("refused", (error) => this.#refused(error));
-    on("bye", ({ msg }) =>
-      this.veil.show("The server said goodbye", msg, ["All worlds", "reset", this.leave]),
-    );
     on("away", () =>
-      this.veil.show(
-        "The server is away",
-        "Trying to reach it again; what was played is kept there.",
-      ),
+      this.veil.show("The server is away", "Trying again; it keeps what was played."),
     );
-    on(
-      "gone",
-      ({ code, reason }) => code > 4000 && this.veil.show("The server closed the door", reason),
-    );
+    on("gone", (event) => this.#closed(event));
     this.hands.addEventListener("change", () => this.#hold(), { signal });
     this.timeline.addEventListener("go", ({ detail }) => this.#go(detail), { signal });
     addEventListener("resize", () => this.#instruments(), { signal });
@@ -152,6 +145,7 @@ export class Player {
       this.controls,
       this.steering,
       this.whatIf,
+      this.futures,
     ])
       part.fit(welcome);
     remember({ world: welcome.world, session: welcome.session });
@@ -171,6 +165,7 @@ export class Player {
   }
 
   async #show(frame) {
+    if (this.frame && frame.node !== this.frame.node) this.#begin(); // by steps too, without play
     this.frame = frame;
     const zone = this.bar.zone(frame);
     const { node, raw } = frame;
@@ -212,9 +207,29 @@ export class Player {
   #become(state) {
     this.state = { ...this.state, ...state };
     this.controls.show(this.state);
-    if (this.state.paused) return;
+    if (!this.state.paused) this.#begin();
+    else if (this.frame) this.#rest();
+  }
+
+  /** The last frame before a pause came without words: say them now. */
+  #rest() {
+    this.stage.show(this.frame, true);
+    this.#instruments();
+  }
+
+  #begin() {
     this.#begun = true;
     this.veil.lift();
+  }
+
+  #closed({ code, reason }) {
+    if (code === ELSEWHERE) {
+      this.veil.show("Played in another window", "A session is played in one place at a time.", [
+        "Play here",
+        "play",
+        () => this.session.open(),
+      ]);
+    } else if (code > 4000) this.veil.show("The server closed the door", reason);
   }
 
   #ended() {

@@ -5,7 +5,7 @@ import { readFrame } from "./frame.js";
 
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 5000;
-const FOR_GOOD = new Set([4401]); // asking again would be refused again
+const FOR_GOOD = new Set([4401, 4409]); // not let in, or played in another window: asking again does not help
 
 /** Fires welcome, frame, tree, state, refused, away, back; `detail` is the message. */
 export class Session extends EventTarget {
@@ -65,7 +65,6 @@ export class Session extends EventTarget {
     const message = JSON.parse(data);
     if (message.t === "ack") return this.#settle(message, "resolve");
     if (message.t === "error") return this.#refuse(message);
-    if (message.t === "bye") this.#over = true;
     if (message.t === "welcome") this.#welcomed(message);
     else this.#fire(message.t, message);
   }

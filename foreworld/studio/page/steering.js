@@ -83,7 +83,7 @@ export class Steering {
       {
         class: "stick",
         role: "img",
-        "aria-label": `Stick for ${names.join(" and ")}: drag it, or use the keys`,
+        "aria-label": `Stick for ${names.map(words).join(" and ")}: drag it, or use the keys`,
       },
       element("i"),
     );
@@ -124,7 +124,6 @@ export class Steering {
         max: high[i],
         step: (high[i] - least) / 100,
         value: rest?.[i] ?? 0,
-        "aria-label": names[i],
         oninput: () => this.lean(sliders.map((slider) => Number(slider.value))),
         ondblclick: () => this.lean(null),
       }),
@@ -132,7 +131,12 @@ export class Steering {
     return element(
       "div",
       { class: "sliders" },
-      ...sliders.map((slider, i) => element("label", {}, names[i], slider)),
+      ...sliders.map((slider, i) => element("label", {}, words(names[i]), slider)),
     );
   }
+}
+
+/** What a part of the action is called; some worlds only number them. */
+function words(name) {
+  return /^\d+$/.test(name) ? `action ${name}` : name;
 }

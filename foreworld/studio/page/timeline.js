@@ -8,6 +8,7 @@ import { toneOf } from "./curve.js";
 const LANE_PX = 26;
 const EDGE_PX = 14;
 const TOP_PX = 22;
+const WORRYING = new Set(["amber", "bad"]);
 const LEAST_FRAMES = 240; // so that the first seconds do not race across
 
 export class Timeline extends EventTarget {
@@ -118,7 +119,7 @@ export class Timeline extends EventTarget {
     let last = -1;
     for (const [frame, mark] of branch.marks) {
       const x = Math.round(this.#x(frame, width));
-      if (mark.zone === "good" || x === last) continue;
+      if (!WORRYING.has(mark.zone) || x === last) continue;
       last = x;
       draw.fillStyle = colour(mark.zone);
       draw.fillRect(x, y + 5, 1.5, mark.zone === "bad" ? 6 : 4);

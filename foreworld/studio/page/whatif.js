@@ -15,12 +15,11 @@ export class WhatIf {
   }
 
   fit({ keymap }) {
-    const tries = keymap.map(({ keys, label }) => this.#button(keys[0], label));
-    this.#node.replaceChildren(
-      element("span", { class: "label" }, icon("fork"), "What if"),
-      ...tries,
-      this.#button(null, "nothing"),
-    );
+    const keys = keymap.map(({ keys, label }) => [keys[0], label]);
+    if (!keys.some(([, label]) => label === "nothing")) keys.push([null, "nothing"]);
+    const tries = keys.map(([key, label]) => this.#button(key, label));
+    const label = element("span", { class: "label" }, icon("fork"), "What if");
+    this.#node.replaceChildren(label, ...tries);
   }
 
   /** Fork and hold `key` (null: none) until its second is over or somebody else steers. */

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -86,8 +87,11 @@ def main() -> None:
                 "difference": difference(page, load(arguments.run).model, folder),
                 "cost": cost(page, manifest),
                 "play": [play(page, speed, arguments.seconds) for speed in (1, 4)],
+                "complaints": list(complaints),
                 "webgpu": page.evaluate("navigator.gpu?.requestAdapter().then(Boolean) ?? false"),
-                "complaints": complaints,
+                "load": os.getloadavg()[
+                    0
+                ],  # of the machine: 2 is a busy one, where it has 2 threads
             }
         sizes = {name: file["bytes"] for name, file in manifest["files"].items()}
     about = {k: manifest[k] for k in ("family", "world", "step", "model")}

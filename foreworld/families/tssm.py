@@ -43,6 +43,7 @@ from foreworld.families.tssm_config import RECIPES as RECIPES
 from foreworld.families.tssm_config import TssmConfig as TssmConfig
 from foreworld.families.windows import counted
 from foreworld.nn.mlp import mlp
+from foreworld.nn.running import running_max
 from foreworld.nn.sliding import Ring, SlidingTransformer
 from foreworld.vocab import (
     Batch,
@@ -194,7 +195,7 @@ class Tssm(WorldModel):
         chosen = torch.cat([state.action.unsqueeze(1), action[:, :-1]], 1)
         past = torch.zeros_like(is_first[:, 0].long()) if state.ring is None else state.ring.seen
         # A first row has no tokens behind it; what led to it belongs to another episode.
-        tokens = counted(past, is_first) - is_first.long().cummax(1).values
+        tokens = counted(past, is_first) - running_max(is_first.long())
         hidden, kept = self.transformer.scan(self._token(before, chosen), tokens, state.ring)
         hidden = hidden * (tokens > 0).unsqueeze(-1)
         states = TssmState(hidden, stoch, None, self.words(batch), action)

@@ -7,6 +7,7 @@ import torch
 
 from foreworld.nn.mlp import BlockLinear, mlp, scale_output
 from foreworld.nn.recurrent import GruCell
+from foreworld.nn.running import running_max
 from foreworld.nn.text import TextEncoder, word_ids
 from foreworld.nn.vision import ImageDecoder, ImageEncoder, SpatialSoftmax
 
@@ -117,3 +118,9 @@ def test_text_encoder_hears_order_and_survives_silence():
     assert a.shape == (1, 6) and not torch.allclose(a, b)
     assert encoder(sentence("")).isfinite().all()
     assert encoder(sentence("go").unsqueeze(0).expand(2, 3, -1)).shape == (2, 3, 6)
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 64, 66])
+def test_the_running_maximum_is_cummax(length):
+    x = torch.randint(-5, 50, (3, length), generator=torch.Generator().manual_seed(length))
+    assert torch.equal(running_max(x), x.cummax(1).values)

@@ -1,12 +1,17 @@
 // What was dreamt: instants that share what came before, and branches that end in them, as sessions keep them.
 
-const KEPT = 20000; // instants whose state is kept: minutes to go back to, a few kilobytes each
+const KEPT_BYTES = 2e8; // of states to go back to: hours of most worlds, minutes of those with long memories
 
 export class Past {
   nodes = []; // {parent, frame, state, action}
   branches = []; // {branch, label, parent, fork, first, head}
   branch = 0;
   here = 0;
+
+  /** `size`: bytes of a state. */
+  constructor(size) {
+    this.kept = Math.floor(KEPT_BYTES / size);
+  }
 
   get node() {
     return this.nodes[this.here];
@@ -69,7 +74,7 @@ export class Past {
 
   #add(node) {
     this.here = this.nodes.push(node) - 1;
-    const oldest = this.nodes[this.here - KEPT];
+    const oldest = this.nodes[this.here - this.kept];
     if (oldest) oldest.state = null;
     return this.here;
   }

@@ -31,7 +31,7 @@ export class Session extends EventTarget {
   /** Begin where the manifest says play begins. */
   async open() {
     const { manifest } = Session.world;
-    this.past = new Past();
+    this.past = new Past(Session.world.stateBytes);
     this.seed = Math.floor(Math.random() * 2 ** 31);
     this.start = Math.min(1, manifest.starts - 1);
     this.said = {
@@ -93,7 +93,7 @@ export class Session extends EventTarget {
   #reset({ from, id, seed }) {
     if (from === "episode") this.start = id;
     this.seed = seed ?? Math.floor(Math.random() * 2 ** 31);
-    this.past = new Past();
+    this.past = new Past(Session.world.stateBytes);
     this.past.root(Session.world.start(this.start), "");
     this.#become({ paused: true });
   }

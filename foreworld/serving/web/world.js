@@ -33,6 +33,12 @@ export class World {
     Object.assign(this, { manifest, starts, graphs: { imagine, predict } });
   }
 
+  get stateBytes() {
+    const states = Object.entries(this.manifest.graphs.predict.inputs);
+    const size = ({ dtype, shape }) => shape.reduce((a, b) => a * b, ARRAYS[dtype].BYTES_PER_ELEMENT);
+    return states.reduce((sum, [, leaf]) => sum + size(leaf), 0);
+  }
+
   /** State number `n` of those that came with the world. */
   start(n) {
     const entries = Object.entries(this.starts).map(([name, { type, shape, data }]) => {

@@ -115,7 +115,7 @@ def _pause(engine: Engine, player: Player, arg: None) -> Answer:
 
 
 def _play(engine: Engine, player: Player, arg: None) -> Answer:
-    player.paused = False
+    player.paused, player.next_at = False, 0.0  # the time it stood still is not late
     return {}
 
 

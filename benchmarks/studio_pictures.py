@@ -31,7 +31,7 @@ def main(address: str, world: str) -> None:
         what_if(entered(opened(browser, "light", WIDE), address, world))
         phone = opened(browser, "dark", PHONE, is_mobile=True, device_scale_factor=1.5)
         played(entered(phone, address, world))
-        keys(entered(opened(browser, "light", {"width": 1280, "height": 800}), address, world))
+        keys(entered(opened(browser, "light", {"width": 1100, "height": 760}), address, world))
         browser.close()
 
 
@@ -45,7 +45,7 @@ def futures(page: Page) -> None:
     """The planner's fan, from where a few keys have led."""
     steps(page, 4, "ArrowUp")
     steps(page, 5, "ArrowRight")
-    page.keyboard.press("l")
+    moved(page, "l")
     page.keyboard.down("ArrowRight")
     steps(page, 5)
     page.click("[data-command=plan]")
@@ -56,12 +56,10 @@ def futures(page: Page) -> None:
 def what_if(page: Page) -> None:
     """Rewound, forked and compared: what became of it beside what was."""
     steps(page, 4, "ArrowUp")
-    page.keyboard.press("l")
+    moved(page, "l")
     steps(page, 14, "ArrowLeft")
     for _ in range(12):
-        before = page.evaluate("studio.frame.frame")
-        page.keyboard.press(",")
-        until(page, "n => studio.frame.frame < n", before)
+        moved(page, ",")
     page.keyboard.press("b")
     until(page, "() => studio.tree.branches.size > 1 && !studio.state.paused")
     page.keyboard.press("Escape")
@@ -102,15 +100,20 @@ def steps(page: Page, count: int, key: str | None = None) -> None:
     if key:
         page.keyboard.down(key)
     for _ in range(count):
-        before = page.evaluate("studio.frame.node")
-        page.keyboard.press(".")
-        until(page, "node => studio.frame.node !== node", before)
+        moved(page, ".")
     if key:
         page.keyboard.up(key)
 
 
+def moved(page: Page, key: str) -> None:
+    """Press a key that leads to another instant, and wait until one is there."""
+    before = page.evaluate("studio.frame.node")
+    page.keyboard.press(key)
+    until(page, "node => studio.frame.node !== node", before)
+
+
 def until(page: Page, condition: str, argument: object = None) -> None:
-    page.wait_for_function(condition, arg=argument, timeout=40_000)
+    page.wait_for_function(condition, arg=argument, timeout=60_000)
 
 
 def keep(page: Page, name: str) -> None:

@@ -69,7 +69,7 @@ class CartPolePixels(gymnasium.Env):
     def get_state(self) -> dict[str, Any]:
         """All there is to know, in plain numbers and strings."""
         return {
-            "place": [float(x) for x in self.poles.state],
+            "place": np.asarray(self.poles.state, np.float64).tolist(),
             "beyond": self.poles.steps_beyond_terminated,
             "rng": self.poles.np_random.bit_generator.state,
         }

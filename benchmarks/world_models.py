@@ -4,7 +4,7 @@ pip install -e '.[doom,evolution]'
 python benchmarks/world_models.py                 seed 0, every temperature
 python benchmarks/world_models.py --temperatures 1.15 --seeds 0 1 2
 
-V and M learn from random play, C in their dreams, all by one command; then other controllers are
+V and M learn from random play, and C in their dreams, by one command; then other controllers are
 bred in the same dreams at other temperatures. Each is scored in the dreams it was bred for, and in
 the world, over the same 100 starts that no training met. A score is tics survived. What is there
 is not repeated: delete runs/world_models to begin again.
@@ -31,6 +31,7 @@ from torch import Tensor
 from foreworld.disk import write_json
 from foreworld.episodes import EpisodeStore
 from foreworld.evaluation import HELD_OUT, bootstrap_mean, provenance
+from foreworld.log import read_jsonl
 from foreworld.policies import RandomPolicy
 from foreworld.policies.evolved import EvolvedPolicy
 from foreworld.replay import Replay
@@ -49,18 +50,30 @@ WORLD = (
 LEARN = ("--family", "vmc", "--recipe", "take_cover", "--threads", "1")
 TEMPERATURES = (1.15, 0.1, 0.5, 1.0, 1.3)  # the command's own first
 EPISODES, PARALLEL = 100, 10
+STEPS = 60_000  # of random play
 TICS, SKIP = 2100, 4  # in an episode, in a step
 PUBLISHED = {"mean": 1092, "deviation": 556, "bar": 750, "random": 210}
 
 
-def train(run: Path, seed: int) -> float:
-    """V, M and C by the command, from where it stands; CPU-seconds that this took."""
+def train(folder: Path, seed: int) -> dict[str, float]:
+    """Random play, then V, M and C, by two commands, from where they stand; seconds of the last."""
+    run, store = folder / "run", folder / "episodes"
+    if not (store / "manifest.json").exists():
+        foreworld(
+            "collect", *WORLD, "--out", str(store), "--steps", str(STEPS), "--seed", str(seed)
+        )
     words = ("--resume", "--run", str(run), "--threads", "1")
     if not (run / "run.json").exists():
-        words = (*WORLD, *LEARN, "--seed", str(seed), "--run", str(run))
-    print("$ foreworld train", *words, flush=True)
+        words = (str(store), *LEARN, "--seed", str(seed), "--run", str(run))
+    cpu_s = foreworld("train", *words)
+    return {"cpu_s": cpu_s, "wall_s": read_jsonl(run / "metrics.jsonl")[-1]["elapsed_s"]}
+
+
+def foreworld(*words: str) -> float:
+    """CPU-seconds that the command took."""
+    print("$ foreworld", *words, flush=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "foreworld.cli.main", "train", *words], check=True)
+    subprocess.run([sys.executable, "-m", "foreworld.cli.main", *words], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -139,13 +152,13 @@ def controller(run: Run, store: EpisodeStore, temperature: float) -> dict[str, A
 
 def measure(seed: int, temperatures: Sequence[float]) -> dict[str, Any]:
     folder = RUNS / f"seed_{seed}"
-    spent = once(folder / "train.json", lambda: {"cpu_s": train(folder / "run", seed)})
+    spent = once(folder / "train.json", partial(train, folder, seed))
     run = load(folder / "run")
     with EpisodeStore.open(run.store_path) as store:
         chance = RandomPolicy(run.model.specs["action"], seed)
         found = {
             "seed": seed,
-            "train_cpu_s": spent["cpu_s"],
+            "train": spent,
             "steps_in_the_world": store.num_steps,
             "random": once(folder / "random.json", lambda: told(lived(run, chance))),
             "controllers": [

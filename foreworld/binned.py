@@ -28,9 +28,13 @@ def contract(x: Tensor, slope: float = 1e-3) -> Tensor:
 
 
 def expand(y: Tensor, slope: float = 1e-3) -> Tensor:
-    """Inverse of `contract`."""
-    root = (1 + 4 * slope * (y.abs() + 1 + slope)).sqrt()
-    return torch.sign(y) * (((root - 1) / (2 * slope)).square() - 1)
+    """Inverse of `contract`.
+
+    (sqrt(1 + u) - 1) / 2 slope, written so that no digits cancel: u / (sqrt(1 + u) + 1) / 2 slope.
+    """
+    inner = y.abs() + 1 + slope
+    root = (1 + 4 * slope * inner).sqrt()
+    return torch.sign(y) * ((2 * inner / (root + 1)).square() - 1)
 
 
 @dataclass(frozen=True)

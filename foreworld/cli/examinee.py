@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from foreworld.cli.trust import Args
 
 
+ENDLESS = 2**31 - 1  # steps
+
+
 class Stored(Sequence[Episode]):
     """Episodes of a store, each read when it is asked for."""
 
@@ -93,15 +96,18 @@ def _branching(world: World | None) -> partial[BranchingWorld] | None:
     return partial(branching_world, world)
 
 
-def branching_world(world: World, drawn: bool = False) -> BranchingWorld:
+def branching_world(world: World, played: bool = False) -> BranchingWorld:
     """One that can be put back. Raises ValueError where its simulator cannot.
 
-    drawn: with pictures for people, where it can draw them.
+    played: by people, who want pictures where it can draw them, and no clock.
     """
     spec = find_spec(world.env)
-    draws = world.pixels or (drawn and can_render(spec))
+    draws = world.pixels or (played and can_render(spec))
+    env = make_env(spec, ({"render_mode": "rgb_array"} if draws else {}) | world.env_kwargs)
+    if played and isinstance(getattr(env.unwrapped, "max_steps", None), int):
+        vars(env.unwrapped)["max_steps"] = ENDLESS
     return BranchingWorld(
-        make_env(spec, ({"render_mode": "rgb_array"} if draws else {}) | world.env_kwargs),
+        env,
         image_size=world.image_size,
         frame_skip=world.frame_skip,
         pixels=world.pixels,

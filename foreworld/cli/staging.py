@@ -88,10 +88,10 @@ def _truth(opened: Run) -> Any:
     if opened.world is None:
         return None
     try:
-        branching_world(opened.world, drawn=True).close()
+        branching_world(opened.world, played=True).close()
     except (ValueError, ImportError):
         return None
-    return partial(branching_world, opened.world, drawn=True)
+    return partial(branching_world, opened.world, played=True)
 
 
 def _planner(opened: Run) -> tuple[str, Planned] | None:

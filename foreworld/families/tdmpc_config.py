@@ -82,9 +82,12 @@ def _recipe(preset: str, batch: int, lr: float, candidates: int, elites: int, it
             "train_ratio": 4.0 * batch}  # fmt: skip
 
 
+# In the few thousand updates of a short training, targets that follow as slowly as the paper's
+# (0.01) never arrive at what lies fifty steps ahead: values stay at half of the returns.
+_SHORT = {"set": ("target_rate=0.05",)}
 RECIPES: dict[str, dict[str, Any]] = {
-    "usual": _recipe("nano", 128, 1e-3, 128, 24, 3, 500),
-    "small": _recipe("small", 128, 1e-3, 256, 64, 4, 1000),
+    "usual": _recipe("nano", 128, 1e-3, 128, 24, 3, 500) | _SHORT,
+    "small": _recipe("small", 128, 1e-3, 256, 64, 4, 1000) | _SHORT,
     "paper": _recipe("base", 256, 3e-4, 512, 64, 6, 2500),
 }
 PAPERS = {"base": "Hansen, Su & Wang 2024 (TD-MPC2), arXiv 2310.16828"}

@@ -110,6 +110,7 @@ class Observe(Verb):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         state, seen = self.split(inputs)
         batch = {k: x.unsqueeze(1) for k, x in zip(self.keys, seen, strict=True)}
+        batch["action"] = torch.zeros_like(state.action).unsqueeze(1)  # it is yet to be chosen
         return _out(self.model.observe(state, batch))
 
 

@@ -43,15 +43,17 @@ class Rows:
 
     @torch.no_grad()
     def imagine(
-        self, states: Sequence[State], actions: Sequence[np.ndarray], noises: Sequence[Tensor]
+        self,
+        states: Sequence[State],
+        actions: Sequence[np.ndarray],
+        noises: Sequence[Tensor] | None,
     ) -> list[State]:
-        """One step each. actions: arrays of one action's shape, noises [1, K]."""
+        """One step each. actions: arrays of one action's shape, noises [1, K]; None: the modes."""
         given = [self._action(a) for a in actions]
         done: list[State] = []
         for part in _parts(len(states), self._rows):
-            state, action, noise = (
-                _joined(xs[part], self._rows) for xs in (states, given, list(noises))
-            )
+            state, action = (_joined(xs[part], self._rows) for xs in (states, given))
+            noise = None if noises is None else _joined(noises[part], self._rows)
             done += _apart(self.model.imagine(state, action, noise), len(states[part]))
         return done
 

@@ -26,10 +26,13 @@ RECENT = 2048  # states kept besides: rewinding among them costs nothing
 
 
 class Session:
-    """A tree of instants with their states. seed: of all chance in it, below 2**64."""
+    """A tree of instants with their states. seed: of all chance in it, below 2**64.
 
-    def __init__(self, rows: Rows, seed: int) -> None:
-        self.rows, self.seed = rows, seed
+    chance: whether what comes is drawn, or what is most likely; it may change on the way.
+    """
+
+    def __init__(self, rows: Rows, seed: int, chance: bool = True) -> None:
+        self.rows, self.seed, self.chance = rows, seed, chance
         self.tree = Tree()
         self._states: dict[int, State] = {}
         self._recent: deque[int] = deque()
@@ -82,8 +85,8 @@ class Session:
         state = self._states[node.id]
         for node in reversed(missing):
             assert node.action is not None
-            noise = noise_at(self.rows.model, node.seed, node.frame)
-            state = self.rows.imagine([state], [node.action], [noise])[0]
+            noise = [noise_at(self.rows.model, node.seed, node.frame)] if node.chance else None
+            state = self.rows.imagine([state], [node.action], noise)[0]
             self.keep(node, state)
         return state
 
@@ -103,15 +106,24 @@ def kept_for_good(node: Node) -> bool:
 
 def advance(sessions: Sequence[Session], actions: Sequence[np.ndarray]) -> list[Node]:
     """One batched step of sessions of one model, each to the bit what it would be alone."""
-    if not sessions:
-        return []
+    nodes: dict[int, Node] = {}
+    for chance in (True, False):
+        chosen = [n for n, s in enumerate(sessions) if s.chance == chance]
+        if chosen:
+            some, moves = [sessions[n] for n in chosen], [actions[n] for n in chosen]
+            nodes |= zip(chosen, _advance(some, moves, chance), strict=True)
+    return [nodes[n] for n in range(len(sessions))]
+
+
+def _advance(
+    sessions: Sequence[Session], actions: Sequence[np.ndarray], chance: bool
+) -> list[Node]:
     rows = sessions[0].rows
     spec = rows.specs["action"]
     given = [np.asarray(a, spec.dtype).reshape(spec.shape) for a in actions]
-    states = [s.state for s in sessions]
     noises = [noise_at(rows.model, s.node.seed, s.node.frame + 1) for s in sessions]
-    done = rows.imagine(states, given, noises)
-    nodes = [s.tree.grow(a) for s, a in zip(sessions, given, strict=True)]
+    done = rows.imagine([s.state for s in sessions], given, noises if chance else None)
+    nodes = [s.tree.grow(a, chance=chance) for s, a in zip(sessions, given, strict=True)]
     for session, node, state in zip(sessions, nodes, done, strict=True):
         session.keep(node, state)
     return nodes

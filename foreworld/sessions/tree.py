@@ -26,6 +26,7 @@ class Node:
     seed: int  # of chance from here on
     action: np.ndarray | None
     observed: bool  # its state comes from what was seen, not from a dream
+    chance: bool = True  # whether it was drawn; False: the most likely instant
 
     @property
     def given(self) -> bool:
@@ -65,18 +66,19 @@ class Tree:
 
     def root(self, seed: int, frame: int, observed: bool, label: str) -> Node:
         """A new past, and a branch of its own to stand on."""
-        node = self._add(None, frame, seed, None, observed)
+        node = self._add(Node(len(self.nodes), None, frame, seed, None, observed))
         self.branches.append(Branch(len(self.branches), label, None, None, node.id, node.id))
         self.branch = len(self.branches) - 1
         return node
 
-    def grow(self, action: np.ndarray | None, observed: bool = False) -> Node:
+    def grow(self, action: np.ndarray | None, observed: bool = False, chance: bool = True) -> Node:
         """The instant after `here`; where that is no end of its branch, a new branch begins."""
         here = self.node
         if self.branches[self.branch].head != here.id:
             self.fork(here.id, "")
         frame = here.frame + (action is not None)
-        node = self._add(here.id, frame, here.seed, action, observed)
+        node = Node(len(self.nodes), here.id, frame, here.seed, action, observed, chance)
+        self._add(node)
         branch = self.branches[self.branch]
         if branch.first == branch.fork:  # it was empty until now
             branch.first = node.id
@@ -136,14 +138,11 @@ class Tree:
         if node.observed:
             self.observed.append(node.id)
 
-    def _add(
-        self, parent: int | None, frame: int, seed: int, action: np.ndarray | None, observed: bool
-    ) -> Node:
+    def _add(self, node: Node) -> Node:
         if len(self.nodes) >= MOST_NODES:
             raise ValueError(
                 f"this session has {MOST_NODES:,} instants: take a snapshot, and begin anew from it"
             )
-        node = Node(len(self.nodes), parent, frame, seed, action, observed)
         self.add(node)
         self.here = node.id
         return node

@@ -115,7 +115,7 @@ def _pause(engine: Engine, player: Player, arg: None) -> Answer:
 
 
 def _play(engine: Engine, player: Player, arg: None) -> Answer:
-    player.paused = False
+    player.paused, player.next_at = False, 0.0  # the time it stood still is not late
     return {}
 
 
@@ -166,6 +166,12 @@ def _truth(engine: Engine, player: Player, arg: bool) -> Answer:
     return {}
 
 
+def _chance(engine: Engine, player: Player, arg: bool) -> Answer:
+    player.session.chance = arg
+    engine.save([player])
+    return {}
+
+
 def _resync(engine: Engine, player: Player, arg: None) -> Answer:
     node = engine.resync(player)
     engine.save([player])
@@ -207,6 +213,7 @@ OPERATIONS: dict[str, Callable[[Engine, Player, Any], Answer]] = {
     "speed": _speed,
     "policy": _policy,
     "truth": _truth,
+    "chance": _chance,
     "resync": _resync,
     "view": _view,
     "record": _record,
@@ -236,6 +243,7 @@ def state_json(player: Player) -> Answer:
         "speed": player.speed,
         "policy": player.policy,
         "truth": player.shadow is not None,
+        "chance": player.session.chance,
         "view": player.view,
         "branch": player.session.tree.branch,
         "recording": recording,

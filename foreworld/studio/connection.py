@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("foreworld.studio")
 FRAMES = 2  # that wait for a slow client
-MESSAGES = 4096  # that wait; a client that reads nothing at all is let go
+MESSAGES = 4096  # that wait; who reads none of them is let go
 BEAT_S = 1.0
 UNAUTHORIZED, NO_HELLO, FLOOD, REPLACED = 4401, 4408, 4429, 4409
 SLOW_S = 0.2  # that stepping by hand waits for a frame to be taken
@@ -106,11 +106,12 @@ class Connection:
 
     async def close(self, code: int, refusal: Refusal) -> None:
         """Say why, then hang up."""
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            await self.socket.send_text(dumps(refusal.to_json()))
-            bye = {"t": "bye", "code": refusal.code, "msg": refusal.msg}
-            await self.socket.send_text(dumps(bye))
-            await self.socket.close(code)
+        bye = {"t": "bye", "code": refusal.code, "msg": refusal.msg}
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+            async with asyncio.timeout(BEAT_S):  # one who reads nothing does not hold us up
+                await self.socket.send_text(dumps(refusal.to_json()))
+                await self.socket.send_text(dumps(bye))
+                await self.socket.close(code)
 
     async def _converse(self) -> None:
         deadline = time.monotonic() + self.studio.limits.hello_s
@@ -123,6 +124,9 @@ class Connection:
                 return await self.close(NO_HELLO, problem)
             if said["type"] == "websocket.disconnect":
                 return None
+            if len(self.outbox.messages) > MESSAGES:
+                problem = Refusal("too_fast", "answers are not being read", "read them")
+                return await self.close(FLOOD, problem)
             if not self.bucket.take():
                 if self.bucket.refused > self.studio.limits.flood:
                     problem = Refusal("too_fast", "messages kept flooding in", "connect again")
@@ -224,9 +228,6 @@ class Connection:
     async def _send(self) -> None:
         while True:
             item = await self.outbox.take()
-            if len(self.outbox.messages) > MESSAGES:
-                await self.socket.close(FLOOD)
-                return
             if isinstance(item, str):
                 await self.socket.send_text(item)
             else:

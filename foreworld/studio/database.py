@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS sessions(
     created REAL NOT NULL, used REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS nodes(
     session TEXT NOT NULL, id INTEGER NOT NULL, parent INTEGER, frame INTEGER NOT NULL,
-    seed INTEGER NOT NULL, action BLOB, observed INTEGER NOT NULL, state BLOB,
+    seed INTEGER NOT NULL, action BLOB, observed INTEGER NOT NULL, chance INTEGER NOT NULL,
+    state BLOB,
     PRIMARY KEY(session, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS snapshots(
     hash TEXT PRIMARY KEY, data BLOB NOT NULL, taken REAL NOT NULL);
@@ -74,7 +75,7 @@ class Database:
         try:
             for id, session, nodes, note in changes:
                 self._db.executemany(
-                    "INSERT OR REPLACE INTO nodes VALUES (?,?,?,?,?,?,?,?)",
+                    "INSERT OR REPLACE INTO nodes VALUES (?,?,?,?,?,?,?,?,?)",
                     [_node_row(id, session, node) for node in nodes],
                 )
                 tree = session.tree
@@ -105,14 +106,15 @@ class Database:
         ).fetchone()
         session = Session(rows, _unsigned(row[0]))
         spec, template = rows.specs["action"], rows.model.initial(1)
-        for n, parent, frame, seed, action, observed, state in self._db.execute(
-            "SELECT id, parent, frame, seed, action, observed, state FROM nodes "
+        for n, parent, frame, seed, action, observed, chance, state in self._db.execute(
+            "SELECT id, parent, frame, seed, action, observed, chance, state FROM nodes "
             "WHERE session=? ORDER BY id", (id,),
         ):  # fmt: skip
             given = None
             if action is not None:  # a copy: what SQLite gives cannot be written to
                 given = np.frombuffer(action, spec.dtype).reshape(spec.shape).copy()
-            node = Node(n, parent, frame, _unsigned(seed), given, bool(observed))
+            seen = bool(observed), bool(chance)
+            node = Node(n, parent, frame, _unsigned(seed), given, *seen)
             session.tree.add(node)
             if state is not None:
                 session.keep(node, from_leaves(template, load(state)))
@@ -166,7 +168,8 @@ def _node_row(id: str, session: Session, node: Node) -> tuple[Any, ...]:
     if kept_for_good(node):
         state = to_bytes(session.state_of(node.id))
     action = None if node.action is None else node.action.tobytes()
-    return (id, node.id, node.parent, node.frame, _signed(node.seed), action, node.observed, state)
+    place = (id, node.id, node.parent, node.frame, _signed(node.seed))
+    return (*place, action, node.observed, node.chance, state)
 
 
 def _signed(seed: int) -> int:

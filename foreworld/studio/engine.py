@@ -32,12 +32,17 @@ class Engine:
         self.database = Database(folder / "studio.sqlite")
 
     def begin(
-        self, world: str | None, seed: int | None, start: dict[str, Any] | None, raw: bool
+        self,
+        world: str | None,
+        seed: int | None,
+        start: dict[str, Any] | None,
+        raw: bool,
+        chance: bool = False,
     ) -> Player:
         """A new session. Raises ValueError or Refusal for what is not there."""
         stage = self.theatre.stage(world)
         seed = secrets.randbelow(SEEDS) if seed is None else seed
-        player = Player(secrets.token_hex(8), stage, Session(stage.rows, seed))
+        player = Player(secrets.token_hex(8), stage, Session(stage.rows, seed, chance))
         player.raw = raw
         self.root(player, start, seed)
         self.database.create(player.id, stage.offer.name, stage.model_hash, player.session)

@@ -170,6 +170,7 @@ class Player:
         return {
             "roots": {str(k): v for k, v in self.roots.items()},
             "truth": self.shadow is not None,
+            "chance": self.session.chance,
             "speed": self.speed,
             "policy": self.policy,
             "view": self.view,
@@ -180,6 +181,7 @@ class Player:
         """Be as the note says; paused."""
         self.roots = {int(k): v for k, v in note["roots"].items()}
         self.speed, self.recording = note["speed"], note["recording"]
+        self.session.chance = note["chance"]
         self.policy = note["policy"] if note["policy"] in self.stage.policies else HUMAN
         self.view = note["view"] if note["view"] in self.stage.rows.images else self.view
         if note["truth"] and self.stage.truth is not None:

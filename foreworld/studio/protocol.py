@@ -72,6 +72,7 @@ class Hello(Message):
     seed: Seed | None = None
     resume: Name | None = None
     start: Start | None = None
+    chance: bool = False
     encoding: Literal["jpeg", "raw"] = "jpeg"
     token: Annotated[str, Field(max_length=256)] | None = None
     seq: Seq | None = None
@@ -174,6 +175,7 @@ OPERATIONS: dict[str, Any] = {
     "speed": Literal[0.25, 0.5, 1, 2, 4],
     "policy": Name,
     "truth": bool,
+    "chance": bool,
     "resync": None,
     "view": Name,
     "record": On,

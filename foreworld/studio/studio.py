@@ -73,7 +73,8 @@ class Studio:
             player = await self.call(self.engine.resume, hello.resume, raw)
         else:
             start = None if hello.start is None else hello.start.model_dump(by_alias=True)
-            player = await self.call(self.engine.begin, hello.world, hello.seed, start, raw)
+            wish = (hello.world, hello.seed, start, raw, hello.chance)
+            player = await self.call(self.engine.begin, *wish)
         player.audience = connection
         self.players[player.id] = player
         return player

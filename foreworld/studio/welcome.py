@@ -33,6 +33,7 @@ def welcome(player: Player, fps: float, resumed: bool, database: Database) -> di
         "policy": player.policy,
         "speed": player.speed,
         "view": player.view,
+        "chance": player.session.chance,
         **describe(stage.keymap, rows.specs, rows.heads),
         "truth": _truth(player),
         "policies": stage.policies,

@@ -9,6 +9,7 @@ as long as it is, so that its lean (12 degrees end an episode) is seen at 32 pix
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -64,6 +65,20 @@ class CartPolePixels(gymnasium.Env):
         across, along = cosine * x - sine * self._y, sine * x + cosine * self._y
         self._box(picture, across, along - POLE_M / 2, (0.1, POLE_M / 2), POLE)
         return (picture + 0.5).astype(np.uint8)
+
+    def get_state(self) -> dict[str, Any]:
+        """All there is to know, in plain numbers and strings."""
+        return {
+            "place": [float(x) for x in self.poles.state],
+            "beyond": self.poles.steps_beyond_terminated,
+            "rng": self.poles.np_random.bit_generator.state,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of `get_state`, bit for bit."""
+        self.poles.state = np.array(state["place"], np.float64)
+        self.poles.steps_beyond_terminated = state["beyond"]
+        self.poles.np_random.bit_generator.state = state["rng"]
 
     def _box(
         self,

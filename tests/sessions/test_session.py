@@ -204,3 +204,23 @@ def test_snapshots_of_default_models_are_small(family):
     data = pack(session, "abc")
     assert len(data) <= 64_000
     assert same(unpack(data, model, "abc").state, state)
+
+
+def test_what_is_most_likely_needs_no_noise():
+    session = walk()
+    session.chance = False
+    for _ in range(10):
+        session.step(np.ones(2, np.float32))
+    assert session.state.place.tolist() == [[10.0, 10.0]]
+    drawn = Session(session.rows, 7)
+    drawn.begin(session.rows.model.initial(1))
+    push = np.ones(2, np.float32)
+    advance([drawn, session], [push, push])
+    assert session.state.place.tolist() == [[11.0, 11.0]] != drawn.state.place.tolist()
+    session.chance = True
+    session.step(push)
+    before = session.state
+    for id in list(session._states):
+        if not kept_for_good(session.tree.nodes[id]):
+            session._states.pop(id)
+    assert same(session.state, before), "each instant remembers how it came about"

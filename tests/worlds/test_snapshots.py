@@ -17,6 +17,7 @@ WORLDS = {  # id: what has to be installed, and the extra that brings it
     "Acrobot-v1": ("pygame", "classic"),
     "MountainCar-v0": ("pygame", "classic"),
     "foreworld/Tabletop-v0": ("pymunk", "base"),
+    "foreworld/CartPolePixels-v0": ("pymunk", "base"),
     "MiniGrid-DoorKey-5x5-v0": ("minigrid", "minigrid"),
     "MiniGrid-Dynamic-Obstacles-5x5-v0": ("minigrid", "minigrid"),
     "BabyAI-GoToObj-v0": ("minigrid", "minigrid"),

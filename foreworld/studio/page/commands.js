@@ -31,7 +31,6 @@ export class Commands {
   play = () => this.control("play");
   stop = () => this.control("pause");
   pause = () => this.control(this.now().state.paused ? "play" : "pause");
-  step = () => this.control("step", 1);
   back = () => this.#rewind(1);
   rewind = () => this.#rewind(this.session.welcome.fps);
   reset = () => this.control("reset");
@@ -41,6 +40,12 @@ export class Commands {
   view = (name) => this.control("view", name);
   truth = () => this.control("truth", !this.now().state.truth);
   goTo = (node) => this.control("rewind", { node });
+
+  /** One step; what plays is paused first. */
+  step = async () => {
+    if (!this.now().state.paused) await this.stop();
+    return this.control("step", 1);
+  };
 
   faster = () => this.#shift(1);
   slower = () => this.#shift(-1);

@@ -42,7 +42,7 @@ export class Comparison {
     const rows = Object.entries(heads).map(([head, { totals, difference }]) =>
       verdict(head, totals, difference),
     );
-    const apart = new Curve("Latent distance", { tone: "branch-1", floor: 0 });
+    const apart = new Curve("Apart", { tone: "branch-1", floor: 0 });
     divergence.forEach((value) => apart.push([value]));
     this.#body.replaceChildren(
       element(

@@ -71,10 +71,9 @@ export class Controls {
 
   /** Show what the server says is so: {paused, speed, policy, truth, view, recording}. */
   show(state) {
-    const { pause, step, record, resync } = this.#buttons;
+    const { pause, record, resync } = this.#buttons;
     pause.replaceChildren(icon(state.paused ? "play" : "pause"));
     label(pause, state.paused ? "Play" : "Pause");
-    step.disabled = !state.paused;
     record.setAttribute("aria-pressed", String(Boolean(state.recording)));
     resync.disabled = !state.truth;
     for (const button of this.#players.children) {

@@ -267,7 +267,7 @@ export class Player {
     const down = this.hands.down;
     const { seq, answer } = this.session.send("keys", { down, shown: this.frame?.node ?? null });
     answer.catch(({ msg, fix }) => complain(msg, fix));
-    this.bar.hud.sent(seq);
+    if (!this.state.paused) this.bar.hud.sent(seq);
     this.#obeyed.set(seq, down);
     if (down.length && !this.#begun) this.commands.play();
   }
@@ -276,7 +276,7 @@ export class Player {
     if (!this.session.ready) return;
     const { seq, answer } = this.session.send("act", { a, shown: this.frame?.node ?? null });
     answer.catch(({ msg, fix }) => complain(msg, fix));
-    this.bar.hud.sent(seq);
+    if (!this.state.paused) this.bar.hud.sent(seq);
     if (!this.#begun) this.commands.play();
   }
 

@@ -2,7 +2,7 @@
 
 export const SHORTCUTS = [
   [[" ", "escape"], "pause", "play or pause"],
-  [["."], "step", "one step, while paused"],
+  [["."], "step", "pause, and one step"],
   [[","], "back", "one step back"],
   [["backspace"], "rewind", "back a second"],
   [["]"], "faster", "faster"],

@@ -24,6 +24,7 @@ export class Timeline extends EventTarget {
     element("canvas"),
     element("figcaption"),
   );
+  #followed = 0;
   #pointed = null; // {branch, frame} under the pointer or the keyboard's cursor
 
   /** Fires "go" with detail {branch, frame}. */
@@ -53,8 +54,18 @@ export class Timeline extends EventTarget {
     this.#ticks(draw, width);
     for (const branch of this.tree.branches.values()) this.#lane(draw, width, branch);
     this.#head(draw, width);
+    this.#follow();
     this.#canvas.setAttribute("aria-valuemax", String(this.tree.last));
     this.#canvas.setAttribute("aria-valuenow", String((this.#pointed ?? this.head).frame));
+  }
+
+  /** Scroll to the lane that is played, when it is another than before. */
+  #follow() {
+    const lane = this.tree.lane(this.head.branch);
+    if (lane === this.#followed) return;
+    this.#followed = lane;
+    const lanes = this.#canvas.parentElement;
+    lanes.scrollTop = TOP_PX + (lane + 1.5) * LANE_PX - lanes.clientHeight;
   }
 
   #x(frame, width) {

@@ -50,14 +50,14 @@ STEP = """async ({actions, noise}) => {
   return JSON.stringify(said); // as one text: the driver is slow with a million numbers
 }"""
 COST = """async ({action, noise, steps}) => {
-  const { World } = await import("./world.js");
-  const world = await World.open("./");
-  let state = world.start(1 % world.manifest.starts);
+  const { Session } = await import("./session.js");
+  await studio.commands.stop();
+  let state = Session.world.start(0);
   const took = [];
   for (let t = 0; t < steps; t++) {
     const began = performance.now();
-    state = await world.imagine(state, action, noise);
-    await world.predict(state);
+    state = await Session.world.imagine(state, action, noise);
+    await Session.world.predict(state);
     took.push(performance.now() - began);
   }
   return took;

@@ -71,7 +71,8 @@ def main(run: Path) -> None:
     cost = [sum(p["cpu_ms_per_frame"].values()) for p in played]
     print(
         f"{result['fps']:.1f} frames a second, 95 % of the gaps <= {result['gap_p95_ms']:.0f} ms, "
-        f"key to picture {latency:.0f} ms (median), {np.median(cost):.0f} ms of processor a frame\nwritten to {RESULT}"
+        f"key to picture {latency:.0f} ms (median), {np.median(cost):.0f} ms of processor a frame\n"
+        f"written to {RESULT}"
     )
 
 

@@ -49,14 +49,15 @@ STEP = """async ({actions, noise}) => {
   }
   return JSON.stringify(said); // as one text: the driver is slow with a million numbers
 }"""
-COST = """async ({action, noise, steps}) => {
+COST = """async ({action, steps}) => {
   const { Session } = await import("./session.js");
+  const { normals } = await import("./normals.js");
   await studio.commands.stop();
-  let state = Session.world.start(0);
+  let state = Session.world.start(1 % Session.world.manifest.starts);
   const took = [];
   for (let t = 0; t < steps; t++) {
     const began = performance.now();
-    state = await Session.world.imagine(state, action, noise);
+    state = await Session.world.imagine(state, action, Session.world.noise(normals(t)));
     await Session.world.predict(state);
     took.push(performance.now() - began);
   }
@@ -176,11 +177,8 @@ def chances(model: WorldModel) -> tuple[torch.Tensor, torch.Tensor]:
 
 def cost(page: Page, manifest: dict[str, Any]) -> dict[str, float]:
     """Milliseconds of imagining and drawing one step, nothing else going on in the tab."""
-    inputs = manifest["graphs"]["imagine"]["inputs"]
-    zeros = {k: [0] * int(np.prod(inputs[k]["shape"])) for k in ("action", "noise") if k in inputs}
-    took = page.evaluate(
-        COST, {"action": zeros["action"], "noise": zeros.get("noise"), "steps": COSTED}
-    )
+    action = [0] * int(np.prod(manifest["graphs"]["imagine"]["inputs"]["action"]["shape"]))
+    took = page.evaluate(COST, {"action": action, "steps": COSTED})
     quick = np.percentile(took[20:], [50, 95])
     return {"steps": COSTED, "median_ms": round(quick[0], 3), "p95_ms": round(quick[1], 3)}
 

@@ -13,7 +13,7 @@ vocab errors disk reference
 outputs binned nn config log checkpoint resume
 worlds streams families planners
 episodes
-replay policies
+replay policies data
 training evaluation sessions
 serving studio
 catalog

@@ -3,7 +3,7 @@
     file ──▶ Source ──▶ Recording ──▶ Mapping: names, units, one clock ──▶ Episode ──▶ store
 
 A source opens one dataset of one format. It reads nothing but tables of contents until a column is
-asked for its rows, so that hours of video can be described, cut and resampled without being decoded.
+asked for its rows, so that hours of video are described, cut and resampled without being decoded.
 """
 
 from __future__ import annotations

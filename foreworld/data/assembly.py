@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from foreworld.data.alignment import (
+    SLACK,
     Clock,
     Piece,
     check_rate,
@@ -150,11 +151,15 @@ class Life:
         return self.clock if track.part.feature.moment == "after" else self.seen
 
     def _ended(self) -> bool:
-        """Whether the world ended it: said by the recording, or by the last of its flags."""
+        """Whether the world ended it: said by the recording, or by a flag at its last row."""
         if self.recording.terminal is not None:
             return self.recording.terminal
-        last = (t.column.read([len(t.stamps) - 1]) for t in self.tracks.get("is_terminal", ()))
-        return any(bool(np.any(value)) for value in last)
+        last = self.clock.rows[-1] - SLACK * self.clock.period
+        for track in self.tracks.get("is_terminal", ()):
+            rows = np.flatnonzero(track.stamps >= last)
+            if len(rows) and np.any(track.column.read(rows)):
+                return True
+        return False
 
     # Values
 

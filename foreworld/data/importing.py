@@ -71,7 +71,7 @@ def _fill(
     workers: int,
 ) -> None:
     seen: dict[bytes, str] = {}
-    with progress("importing", len(source)) as advance, ThreadPoolExecutor(workers) as pool:
+    with progress("importing", len(plan.ids)) as advance, ThreadPoolExecutor(workers) as pool:
         pieces = _pieces(source, plan, report, broken, advance)
         for life, piece, decoding in _ahead(pieces, pool, workers):
             with _patience(report, life.recording.name, broken):
@@ -88,7 +88,7 @@ def _pieces(
     source: Source, plan: Plan, report: Report, broken: Patience, advance: Callable[..., None]
 ) -> Iterator[tuple[Life, Piece]]:
     """Everything that becomes an episode, in order, nothing of it decoded."""
-    for id in range(len(source)):
+    for id in plan.ids:
         report.recordings += 1
         found, life = [], None
         with _patience(report, f"recording {id}", broken):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,14 +41,15 @@ class Plan:
     parts: MappingOf[str, list[Part]]  # by key: what its rule takes
     fps: float | None  # of the source
     flagged: frozenset[str]  # keys that some recordings lack
+    ids: tuple[int, ...]  # recordings to take
 
     def lacks(self, recording: Recording) -> list[str]:
         """Keys that a recording does not have."""
         return [key for key, parts in self.parts.items() if not _has(recording, parts)]
 
 
-def survey(source: Source, mapping: Mapping) -> Plan:
-    """Hold a mapping against every recording of a source.
+def survey(source: Source, mapping: Mapping, ids: Sequence[int] | None = None) -> Plan:
+    """Hold a mapping against the recordings `ids` of a source (None: all).
 
     Raises ValueError for a mapping that does not fit its columns, and Broken for a recording that
     lacks what may not be missing.
@@ -55,10 +57,10 @@ def survey(source: Source, mapping: Mapping) -> Plan:
     features = features_of(source)
     parts = {key: parts_of(key, rule, features) for key, rule in mapping.keys.items()}
     specs = {key: spec_of(key, rule, features) for key, rule in mapping.keys.items()}
-    found = _Found(mapping, parts)
-    with progress("looking", len(source)) as advance:
-        for recording in source:
-            found.look(recording, specs)
+    found, chosen = _Found(mapping, parts), tuple(range(len(source)) if ids is None else ids)
+    with progress("looking", len(chosen)) as advance:
+        for id in chosen:
+            found.look(source[id], specs)
             advance()
     for key in ("reward", "is_terminal"):
         specs.pop(key, None)
@@ -66,7 +68,7 @@ def survey(source: Source, mapping: Mapping) -> Plan:
     specs.setdefault("action", NO_ACTION)
     flagged = {key for key, n in found.missing.items() if mapping.keys[key].missing == "flag"}
     told = {PRESENT + key: TOLD for key in sorted(flagged)}
-    return Plan(mapping, {**specs, **told}, parts, source.fps, frozenset(flagged))
+    return Plan(mapping, {**specs, **told}, parts, source.fps, frozenset(flagged), chosen)
 
 
 def features_of(source: Source) -> dict[str, Feature]:

@@ -23,6 +23,7 @@ FRAMES = 8  # of each camera
 POINTS = 600  # of each curve: more than a page has pixels for
 CURVES = 16  # numbers of one key that are drawn
 BINS = 40
+CURVE_PX = 230
 
 
 def write_preview(
@@ -123,7 +124,7 @@ def _curves(
             line={"color": COLOURS[n % len(COLOURS)], "width": 1.6},
         )  # fmt: skip
     figure.update_yaxes(title=f"{key} [{unit}]" if unit else key)
-    return dressed(figure, "seconds" if fps else "step")
+    return dressed(figure, "seconds" if fps else "step").update_layout(height=CURVE_PX)
 
 
 def _numbers(store: EpisodeStore, found: Mapping[str, Any]) -> list[str]:

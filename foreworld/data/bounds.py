@@ -128,6 +128,18 @@ def same_shape(file: Path | str, what: str, given: Sequence[int], wanted: Sequen
         raise Broken(file, what, wrong, "split the dataset by shape, or correct this episode")
 
 
+def rate(given: Any, file: Path | str) -> float:
+    """Rows a second as a manifest says; one where it says nothing. Raises Broken for nonsense."""
+    if given is None:
+        return 1.0
+    number = isinstance(given, int | float | np.integer | np.floating) and not isinstance(
+        given, bool
+    )
+    if not number or not 0 < given < 1e6:
+        raise Broken(file, "fps", f"{given!r}", "rows a second, a number above 0")
+    return float(given)
+
+
 def members(path: Path) -> list[zipfile.ZipInfo]:
     """What a zip file holds. Raises Broken if it is none, holds bombs, or names paths outside."""
     try:
@@ -173,7 +185,7 @@ def _arrays(path: Path, infos: list[zipfile.ZipInfo]) -> Iterator[tuple[str, np.
 
 
 def _array(part: Any, path: Path, name: str, size: int) -> np.ndarray:
-    """An array of a stream that is `size` bytes long: its header is read first and believed last."""
+    """An array of a stream that is `size` bytes long, which its header has to agree with."""
     version = np.lib.format.read_magic(part)
     read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
         version, np.lib.format.read_array_header_2_0

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from foreworld.errors import require
+from foreworld.vocab import Episode
 
 CHUNK_BYTES = 1_000_000  # what is unpacked at least when one row is read
 LEVEL = 1  # of deflate, the one codec that all builds of HDF5 have; more costs time, saves little
@@ -25,6 +26,16 @@ def store(group: Any, name: str, values: np.ndarray) -> None:
     chunks = (rows, *values.shape[1:])
     packed = {"compression": "gzip", "compression_opts": LEVEL, "shuffle": values.itemsize > 1}
     group.create_dataset(name, data=values, chunks=chunks, **packed)
+
+
+def steps_of(episode: Episode, number: int) -> int:
+    """How many actions led somewhere. Raises ValueError where none did."""
+    if len(episode) < 2:
+        raise ValueError(
+            f"episode {number} has one row: this format keeps steps, and it has none. Leave such "
+            "episodes out, or write another format (zarr, lerobot)"
+        )
+    return len(episode) - 1
 
 
 def texts(values: np.ndarray) -> np.ndarray:

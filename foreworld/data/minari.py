@@ -2,7 +2,7 @@
 
     walker/expert-v0/data/
         metadata.json      spaces, totals, what is what
-        main_data.hdf5     episode_0/{observations [T], actions [T-1], rewards [T-1], terminations, …}
+        main_data.hdf5     episode_0/{observations [T], actions [T-1], rewards, terminations, …}
 
 Dict spaces are groups, tuples groups of `_index_0`, `_index_1` …; pictures may be JPEG files. The
 reward of a row is what its action led to. Of the other forms, arrow and parquet, see
@@ -11,6 +11,7 @@ reward of a row is what its action led to. Of the other forms, arrow and parquet
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +19,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from foreworld.data.bounds import COPY, json_of, read_json, same_count
+from foreworld.data.bounds import COPY, REWRITE, json_of, rate, read_json, same_count
 from foreworld.data.columns import Lazy
 from foreworld.data.hdf5_files import attributes, children, datasets, described, lazy, open_hdf5
-from foreworld.data.hdf5_writer import store, texts
-from foreworld.data.mapping import Mapping
+from foreworld.data.hdf5_writer import steps_of, store, texts
 from foreworld.data.minari_spaces import leaves, nested, space_json
-from foreworld.data.own import description, mapping_of
+from foreworld.data.minari_tables import TableStored
 from foreworld.data.recording import Broken, Column, Feature, Recording
 from foreworld.disk import write_json
 from foreworld.errors import require
@@ -49,7 +49,6 @@ class MinariSource:
         folder = _data_folder(self.path)
         self._manifest = folder / "metadata.json"
         self._metadata: dict[str, Any] = _metadata(self._manifest)
-        self._own = self._metadata.get("foreworld")
         self._stored = _open(folder, self._metadata, self._manifest)
         self._check_totals()
         told = self._described()
@@ -70,12 +69,7 @@ class MinariSource:
     @property
     def fps(self) -> float | None:
         """What our writer noted; Minari itself knows steps only: a row a second here."""
-        return float((self._own or {}).get("fps") or 1.0)
-
-    @property
-    def mapping(self) -> Mapping | None:
-        """The mapping that brings back what we wrote; None for what others wrote."""
-        return mapping_of(self._own, self._manifest, self._column)
+        return rate(self._metadata.get("fps"), self._manifest)
 
     def __len__(self) -> int:
         return len(self._stored)
@@ -141,12 +135,6 @@ class MinariSource:
         if key not in self._starts:
             return column
         return Lazy(column.stamps, lambda rows: column.fetch(rows) - self._starts[key])
-
-    def _column(self, key: str) -> str:
-        """What we call the column of one of our keys."""
-        if key in ("action", "reward"):
-            return f"{key}s"
-        return f"observations/{key}" if f"observations/{key}" in self.features else f"infos/{key}"
 
 
 class Stored(Protocol):
@@ -217,11 +205,14 @@ class MinariWriter:
         h5py = require("h5py", "data")
         self._file = h5py.File(self.folder / MAIN, "w", track_order=True)
         self._steps = self._episodes = 0
-        self._letters: dict[str, set[str]] = {k: set() for k, s in specs.items() if s.kind == "text"}
+        self.columns = {"reward": "rewards"} | {key: self._place(key) for key in specs}
+        self._letters: dict[str, set[str]] = {
+            k: set() for k, s in specs.items() if s.kind == "text"
+        }
 
     def add(self, episode: Episode, task: str | None) -> None:
         group = self._file.create_group(f"episode_{self._episodes}")
-        steps = len(episode) - 1
+        steps = steps_of(episode, self._episodes)
         group.attrs.update({"id": self._episodes, "total_steps": steps})
         if task is not None:
             group.attrs["task"] = task
@@ -244,9 +235,9 @@ class MinariWriter:
             "total_episodes": self._episodes,
             "total_steps": self._steps,
             "dataset_size": round(main.stat().st_size / 1e6, 1),
-            "observation_space": _dumps(nested(seen)),
-            "action_space": _dumps(self._space("action")),
-            "foreworld": description(self.specs, self.fps),
+            "observation_space": json.dumps(nested(seen)),
+            "action_space": json.dumps(self._space("action")),
+            "fps": self.fps,
         }
         write_json(self.folder / "metadata.json", document)
 
@@ -255,12 +246,33 @@ class MinariWriter:
         if spec.kind == "text":
             values = texts(values)
             self._letters[key].update(*set(values))
-        elif spec.dtype == "bool":
-            values = values.astype(np.int8)  # no Box of booleans
+        store(group, self._place(key), values[:-1] if key == "action" else values)
+
+    def _place(self, key: str) -> str:
         if key == "action":
-            store(group, "actions", values[:-1])
-        else:
-            store(group, f"{'observations' if spec.observed else 'infos'}/{key}", values)
+            return "actions"
+        return f"{'observations' if self.specs[key].observed else 'infos'}/{key}"
 
     def _space(self, key: str) -> dict[str, Any]:
         return space_json(self.specs[key], "".join(sorted(self._letters.get(key, ()))))
+
+
+def _data_folder(path: Path) -> Path:
+    """The folder that holds the manifest: the one given, or `data` in it."""
+    return path if (path / "metadata.json").is_file() else path / "data"
+
+
+def _metadata(file: Path) -> dict[str, Any]:
+    metadata = read_json(file)
+    if not isinstance(metadata, dict) or "total_episodes" not in metadata:
+        raise Broken(file, "total_episodes", "is not there", REWRITE)
+    return metadata
+
+
+def _open(folder: Path, metadata: dict[str, Any], manifest: Path) -> Stored:
+    form = metadata.get("data_format", "hdf5")
+    if form == "hdf5":
+        return Hdf5Stored(folder / MAIN)
+    if form in ("arrow", "parquet"):
+        return TableStored(folder, form)
+    raise Broken(manifest, "data_format", f"{form!r}", "forms are hdf5, arrow and parquet")

@@ -60,7 +60,7 @@ def space_json(spec: Spec, charset: str = "") -> dict[str, Any]:
         low, high = 0, 1
     return {
         "type": "Box",
-        "dtype": "int8" if spec.dtype == "bool" else spec.dtype,
+        "dtype": spec.dtype,
         "shape": list(spec.shape),
         "low": _everywhere(-np.inf if low is None else low, spec),
         "high": _everywhere(np.inf if high is None else high, spec),
@@ -83,7 +83,7 @@ def _everywhere(bound: Any, spec: Spec) -> Any:
     values = np.broadcast_to(np.ravel(bound), (spec.width,)).reshape(spec.shape)
     dtype = np.dtype(spec.dtype)
     if dtype.kind in "iu":  # no infinity among whole numbers
-        values = np.clip(values, np.iinfo(dtype).min, np.iinfo(dtype).max)
+        values = np.clip(values, *_range(dtype))
     return values.astype(np.float64 if dtype.kind == "f" else np.int64).tolist()
 
 
@@ -115,9 +115,17 @@ def _box(space: Mapping[str, Any]) -> Feature:
     low, high = (np.asarray(space[end], np.float64) for end in ("low", "high"))
     layout = picture_layout(shape, dtype) if (low == 0).all() and (high == 255).all() else None
     if layout is None:
-        return Feature(shape, dtype.name, low=_bound(low), high=_bound(high))
+        least, most = (False, True) if dtype.kind == "b" else _range(dtype)
+        free = bool((low == least).all() and (high == most).all())  # what there is cannot be more
+        bounds = (None, None) if free else (_bound(low), _bound(high))
+        return Feature(shape, dtype.name, low=bounds[0], high=bounds[1])
     picture = channels_last(np.broadcast_to(np.uint8(0), (1, *shape)), layout)
     return Feature(picture.shape[1:], "uint8", "image")
+
+
+def _range(dtype: np.dtype) -> tuple[float, float]:
+    """The least and the most that numbers of a dtype can be."""
+    return (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else (-np.inf, np.inf)
 
 
 def _bound(values: np.ndarray) -> float | tuple[float, ...] | None:

@@ -71,7 +71,7 @@ def store_of(dataset: Path, most: int) -> Iterator[tuple[EpisodeStore, dict[str,
     with tempfile.TemporaryDirectory() as folder, closing(open_source(dataset)) as source:
         some = np.linspace(0, len(source) - 1, min(most, len(source))).astype(int).tolist()
         mapping = usual(source)
-        plan = survey(source, mapping, some)
+        plan = survey(source, mapping, some, "drop")
         report = import_dataset(source, Path(folder) / "store", mapping, "drop", plan=plan)
         with EpisodeStore.open(Path(folder) / "store") as store:
             yield store, report.to_json()

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from foreworld.data.recording import Broken, Feature, Recording, Source
 from foreworld.log import progress
 from foreworld.vocab import Spec
 
+Patience = Literal["refuse", "drop"]
 TOLD = Spec((), "bool", "vector", record=True)  # whether a key was recorded
 
 
@@ -42,25 +43,39 @@ class Plan:
     fps: float | None  # of the source
     flagged: frozenset[str]  # keys that some recordings lack
     ids: tuple[int, ...]  # recordings to take
+    refused: tuple[tuple[str, Broken], ...] = ()  # recordings that cannot be believed, and why
 
     def lacks(self, recording: Recording) -> list[str]:
         """Keys that a recording does not have."""
         return [key for key, parts in self.parts.items() if not _has(recording, parts)]
 
 
-def survey(source: Source, mapping: Mapping, ids: Sequence[int] | None = None) -> Plan:
+def survey(
+    source: Source,
+    mapping: Mapping,
+    ids: Sequence[int] | None = None,
+    broken: Patience = "refuse",
+) -> Plan:
     """Hold a mapping against the recordings `ids` of a source (None: all).
 
-    Raises ValueError for a mapping that does not fit its columns, and Broken for a recording that
-    lacks what may not be missing.
+    broken: whether one that cannot be believed, or lacks what may not be missing, raises Broken
+    ("refuse") or is left out ("drop"). Raises ValueError for a mapping that does not fit.
     """
     features = features_of(source)
     parts = {key: parts_of(key, rule, features) for key, rule in mapping.keys.items()}
     specs = {key: spec_of(key, rule, features) for key, rule in mapping.keys.items()}
-    found, chosen = _Found(mapping, parts), tuple(range(len(source)) if ids is None else ids)
-    with progress("looking", len(chosen)) as advance:
-        for id in chosen:
-            found.look(source[id], specs)
+    found = _Found(mapping, parts)
+    taken, refused = [], []
+    ids = range(len(source)) if ids is None else ids
+    with progress("looking", len(ids)) as advance:
+        for id in ids:
+            try:
+                found.look(source[id], specs)
+                taken.append(id)
+            except Broken as error:
+                if broken == "refuse":
+                    raise
+                refused.append((f"recording {id}", error))
             advance()
     for key in ("reward", "is_terminal"):
         specs.pop(key, None)
@@ -68,7 +83,8 @@ def survey(source: Source, mapping: Mapping, ids: Sequence[int] | None = None) -
     specs.setdefault("action", NO_ACTION)
     flagged = {key for key, n in found.missing.items() if mapping.keys[key].missing == "flag"}
     told = {PRESENT + key: TOLD for key in sorted(flagged)}
-    return Plan(mapping, {**specs, **told}, parts, source.fps, frozenset(flagged), chosen)
+    kept = frozenset(flagged)
+    return Plan(mapping, {**specs, **told}, parts, source.fps, kept, tuple(taken), tuple(refused))
 
 
 def features_of(source: Source) -> dict[str, Feature]:

@@ -18,6 +18,7 @@ from foreworld.streams.images import channels_last
 
 GAP = 16  # rows that are read over rather than reached by another read
 SMALLEST_PICTURE = 8  # pixels a side; of smaller byte grids with three channels nobody knows
+FAR_MM = 10_000.0  # how far cameras of depth reach
 SMALLEST_PLANE = 32  # and of two-dimensional ones, which may be tables
 
 
@@ -88,6 +89,14 @@ def feature_of(
         high = 255.0 if some.max(initial=0) > 1 else 1.0
         return Feature(picture_shape(shape, layout), "uint8", "image", low=0.0, high=high)
     return Feature(shape, dtype.newbyteorder("=").name)
+
+
+def depth_feature(shape: tuple[int, ...], dtype: np.dtype) -> Feature:
+    """A column of depth: whole numbers are millimetres, as cameras and ROS (REP 118) have it."""
+    whole = dtype.kind in "iu"
+    return Feature(
+        shape, "float32", "depth", unit="mm" if whole else None, high=FAR_MM if whole else None
+    )
 
 
 def picture_shape(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:

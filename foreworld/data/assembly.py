@@ -7,6 +7,7 @@ for piece in life.pieces(report):
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +60,7 @@ class Life:
         rows = self.clock.rows.copy()
         if self.repeated:
             rows[-1] = rows[-2]
-        self.seen = Clock(rows, self.clock.period)  # of what does not follow an action
+        self.seen = replace(self.clock, rows=rows)  # of what does not follow an action
 
     def pieces(self, report: Report) -> list[Piece]:
         """The stretches that become episodes; what is left out goes into the report."""
@@ -123,7 +124,7 @@ class Life:
         later = any(t.stamps[-1] > last + half for t in tracks if t.part.feature.moment == "after")
         if mapping.ending == "keep" or not later:
             return clock, False
-        return Clock(np.append(clock.rows, last + clock.period), clock.period), True
+        return replace(clock, rows=np.append(clock.rows, last + clock.period)), True
 
     def _fresh(self, report: Report) -> tuple[np.ndarray, np.ndarray]:
         """Which rows are whole [K], and which go on from the one before them [K]."""
@@ -215,7 +216,7 @@ class Life:
     def _values(self, track: Track, rule: Rule, rows: slice) -> np.ndarray:
         """Numbers of some rows [n, width], in the dtype of the column where they are picked."""
         timing, stamps = self._timing(track), track.stamps
-        instants = Clock(timing.rows[rows], timing.period)
+        instants = replace(timing, rows=timing.rows[rows])
         if rule.resample in ("previous", "nearest"):
             values = track.part.of(track.column.read(self._index(track, rule, rows)))
         else:

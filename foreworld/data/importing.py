@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foreworld.data.alignment import PATIENCE, Piece
+from foreworld.data.alignment import PATIENCE, TOGETHER, Piece
 from foreworld.data.assembly import Life
 from foreworld.data.mapping import Mapping, to_json
 from foreworld.data.plan import Patience, Plan, survey
@@ -49,7 +49,7 @@ def import_dataset(
     """
     plan = plan or survey(source, mapping, None, broken)
     report = Report(str(source.path), source.format, mapping.fps or source.fps)
-    report.tolerance = _said(mapping)
+    report.tolerance = _said(mapping, source.fps)
     for name, error in plan.refused:
         report.recordings += 1
         report.drop(_why(error), name)
@@ -161,10 +161,11 @@ def _refuse_twin(episode: Episode, name: str, seen: dict[bytes, str]) -> None:
         raise Broken(name, "rows", f"the same as those of {other}", fix)
 
 
-def _said(mapping: Mapping) -> str:
+def _said(mapping: Mapping, fps: float | None) -> str:
     if mapping.tolerance is not None:
         return f"{mapping.tolerance:g} s"
-    return f"{PATIENCE:g} rows of the slower clock"
+    shared = fps is not None and mapping.fps in (None, fps)
+    return f"{TOGETHER:g} rows" if shared else f"{PATIENCE:g} rows of the slower clock"
 
 
 def _reasons(report: Report) -> str:

@@ -124,6 +124,9 @@ class _Found:
         if spec.kind == "text":
             return replace(spec, shape=(max(1, int(high[0])),))
         if spec.kind == "discrete":
+            if low.min() < 0:
+                wrong = f"{low.min():g} is no choice, which are counted from 0"
+                raise ValueError(f"keys.{key}: {wrong}; give it the kind 'vector'")
             return replace(spec, classes=tuple(int(n) + 1 for n in high))
         still = low == high  # a range of nothing could be neither scaled nor searched
         low, high = np.where(still, low - 1, low), np.where(still, high + 1, high)

@@ -81,6 +81,7 @@ def test_what_a_value_may_be_old():
     assert ROWS.tolerance(np.arange(9) / 10, 0.03) == 0.03
     assert ROWS.tolerance(np.arange(9) / 10, None) == pytest.approx(0.15)
     assert ROWS.tolerance(np.arange(9) / 2, None) == pytest.approx(0.75)
+    assert own_clock({"state": ROWS.rows}, 10).tolerance(ROWS.rows, None) == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize(

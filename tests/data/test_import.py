@@ -104,7 +104,7 @@ def test_holes_split_or_drop(tmp_path):
     state = whole["observation.state"]
     holed = Values(state.values[cut], state.stamps[cut])
     source = Log([recording(0, 20), recording(1, 20, observation__state=holed)])
-    mapping = override(usual(source), ["tolerance=0.05"])
+    mapping = usual(source)
     store, report = imported(source, tmp_path, mapping)
     assert store.lengths.tolist() == [21, 8, 9] and report.split == 1
     assert report.dropped["nothing recent enough of state"]["rows"] == 4
@@ -147,6 +147,14 @@ def test_choices_are_counted(tmp_path):
     store, _ = imported(source, tmp_path)
     assert store.specs["action"].classes == (4,) and store.specs["action"].shape == ()
     assert store[1]["action"][:3].tolist() == [0, 3, 1]
+
+
+def test_choices_below_zero_are_none(tmp_path):
+    source = log(1)
+    source.features["action"] = Feature((), "int64")
+    source.recordings[0] = recording(0, action=Values(np.arange(12) - 3, np.arange(12) / 10))
+    with pytest.raises(ValueError, match="keys.action: -3 is no choice.*kind 'vector'"):
+        imported(source, tmp_path)
 
 
 def test_depth_becomes_grey(tmp_path):

@@ -103,11 +103,10 @@ def _placed(name: str, told: Told) -> Told:
 def _told(feature: dict[str, Any]) -> Told | None:
     if "image" in feature:
         image = feature["image"]
-        deep = image.get("dtype", "uint8") != "uint8"
-        content = Feature(
-            _shape(image), "float32" if deep else "uint8", "depth" if deep else "image"
-        )
-        return Told(content, "picture") if len(content.shape) == 3 else None
+        shape, dtype = _shape(image), np.dtype(image.get("dtype", "uint8"))
+        bright = Feature(shape, "uint8", "image")
+        content = bright if dtype == np.uint8 else depth_feature(shape, dtype)
+        return Told(content, "picture") if len(shape) == 3 and min(shape) > 0 else None
     if "text" in feature:
         return Told(Feature((), "str", "text"), "text")
     if "classLabel" in feature:

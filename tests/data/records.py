@@ -72,7 +72,7 @@ def features_dict(features):
 
 
 def write(folder, episodes, step, shards=2, described=True):
-    """Episodes (features by name, each) as a dataset of TFDS whose steps are described by `step`."""
+    """Episodes, each features by name, as a dataset of TFDS; `step` describes their steps."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = [episodes[n::shards] for n in range(shards)]
     for n, part in enumerate(parts):

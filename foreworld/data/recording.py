@@ -107,3 +107,5 @@ class Broken(ValueError):
 
     def __init__(self, file: Path | str, what: str, wrong: str, fix: str) -> None:
         super().__init__(f"{file}: {what}: {wrong}; {fix}")
+        self.what = what
+        self.wrong = wrong

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,26 +19,13 @@ def _sum_event(x: Tensor, event_dims: int) -> Tensor:
     return x.flatten(-event_dims).sum(-1) if event_dims else x
 
 
-class Unusual(NamedTuple):
-    """Numbers that are seldom what this one is count for more: 1 + weight * deviations^2."""
-
-    weight: float
-    usual: Tensor  # [*event]
-    spread: Tensor  # one deviation
-
-
 @dataclass(frozen=True)
 class Mse:
-    """A point estimate [..., *event], scored by squared error.
-
-    unusual: a dot on a wall is a hundredth of the picture and all that matters; without it the
-    error of leaving it out is soon the smallest of all.
-    """
+    """A point estimate [..., *event], scored by squared error."""
 
     value: Tensor
     event_dims: int
     weight: float = 1.0
-    unusual: Unusual | None = None
 
     @property
     def mean(self) -> Tensor:
@@ -49,12 +35,8 @@ class Mse:
         return self.mean
 
     def loss(self, target: Tensor) -> Tensor:
-        target = target.to(self.value.dtype)
-        square = (self.value - target).square()
-        if self.unusual is not None:
-            more, usual, spread = self.unusual
-            square = square * (1 + more * ((target - usual) / spread).square())
-        return self.weight * _sum_event(square, self.event_dims)
+        error = self.value - target.to(self.value.dtype)
+        return self.weight * _sum_event(error.square(), self.event_dims)
 
 
 @dataclass(frozen=True)

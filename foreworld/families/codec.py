@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foreworld.binned import TwoHot
-from foreworld.families.scales import Scale, Scales, as_float, picture, safe
+from foreworld.families.scales import Scale, Scales, as_float, safe
 from foreworld.nn.mlp import mlp, scale_output
 from foreworld.nn.patches import PatchEncoder, PatchesConfig, PatchReader
 from foreworld.nn.text import TextEncoder
@@ -41,7 +41,6 @@ class CodecConfig:
     hidden: int = 256  # width of every head
     layers: int = 2  # hidden layers of every head
     image_scale: float = 0.5  # standard deviation of a pixel that counts as one unit of surprise
-    unusual: float = 0.0  # weight of pixels far from what they usually are: for small things
     reward: Literal["two_hot", "normal"] = "normal"  # what the reward head says
     min_std: float = 0.03  # vector heads never claim to be surer, in deviations of the data
 
@@ -190,18 +189,18 @@ class VectorHead(nn.Module):
 
 
 class ImageHead(nn.Module):
-    """The expected image, in [0, 1]."""
+    """The expected image, in [0, 1]: what it always looks like, and what the state adds to that."""
 
     def __init__(self, spec: Spec, width: int, config: CodecConfig) -> None:
         super().__init__()
-        self.tell = config.image_scale, config.unusual
+        self.weight = 0.5 / config.image_scale**2
         self.net = nn.Sequential(
             mlp(width, None, config.hidden, 1),
             ImageDecoder(config.hidden, spec.shape, config.channels, config.keypoints),
         )
 
     def forward(self, x: Tensor, scale: Scale) -> Mse:
-        return picture(self.net(x), scale, *self.tell)
+        return Mse(scale.mean + scale.std * self.net(x), event_dims=3, weight=self.weight)
 
 
 class DiscreteHead(nn.Module):

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from foreworld.outputs import Mse, Unusual
 from foreworld.vocab import Spec
 
 SLOWEST = 1e-3  # weight of a new batch once many were seen: scales drift, they do not jump
@@ -92,16 +91,6 @@ class Scales(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor], keys: Iterable[str]) -> dict[str, Tensor]:
         return {k: self[k](batch[k]) if safe(k) in self.parts else batch[k] for k in keys}
-
-
-def picture(x: Tensor, scale: Scale, pixel: float, unusual: float) -> Mse:
-    """What an image always looks like, and what x [..., H, W, C] adds to that, in its deviations.
-
-    pixel: deviation of one that counts as one unit of surprise. unusual: weight of those that are
-    seldom what they are now.
-    """
-    rare = Unusual(unusual, scale.mean, scale.std) if unusual else None
-    return Mse(scale.mean + scale.std * x, 3, 0.5 / pixel**2, rare)
 
 
 def as_float(x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from foreworld.families.codec import TAIL, CodecConfig, one_hot, seen_keys
-from foreworld.families.scales import Scale, picture, safe
+from foreworld.families.scales import Scale, safe
 from foreworld.families.things import Things
 from foreworld.nn.mlp import BlockLinear, mlp
 from foreworld.nn.vision import ImageDecoder, ImageReader
@@ -150,7 +150,7 @@ class SlotImage(nn.Module):
     ) -> None:
         super().__init__()
         count, numbers, looks = shape
-        self.tell = config.image_scale, config.unusual
+        self.weight = 0.5 / config.image_scale**2
         each = EACH if config.keypoints else 0
         self.around = Around(count, numbers + looks, common, each) if each else None
         self.glance = mlp(count * (numbers + looks), None, config.hidden, 1)
@@ -168,4 +168,4 @@ class SlotImage(nn.Module):
     def forward(self, slots: Tensor, looks: Tensor, scale: Scale) -> Mse:
         both = torch.cat([slots, looks], -1)
         image = self.draw(self.glance(both.flatten(1)), both)
-        return picture(image, scale, *self.tell)
+        return Mse(scale.mean + scale.std * image, event_dims=3, weight=self.weight)

@@ -14,7 +14,6 @@ from foreworld.outputs import (
     Mse,
     Normal,
     Squashed,
-    Unusual,
     gumbel_from_normal,
 )
 
@@ -55,13 +54,6 @@ def test_mse_sums_events_and_keeps_batches():
     torch.testing.assert_close(said.loss(target), 0.5 * (value - target).square().sum((-1, -2)))
     assert torch.equal(said.mean, value)
     assert Mse(noise(2, 3), event_dims=0).loss(noise(2, 3)).shape == (2, 3)
-
-
-def test_what_is_seldom_so_counts_for_more():
-    usual, target = torch.full((4,), 0.5), torch.tensor([[0.5, 0.5, 0.5, 0.9]])
-    said = Mse(usual[None], 1, unusual=Unusual(2.0, usual, torch.tensor(0.1)))
-    torch.testing.assert_close(said.loss(target), torch.tensor([0.16 * (1 + 2 * 16)]))
-    torch.testing.assert_close(said.loss(usual[None] + 0), torch.zeros(1))
 
 
 def test_bernoulli_is_torchs_bernoulli():

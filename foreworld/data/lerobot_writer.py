@@ -24,7 +24,7 @@ from foreworld.data.encoder import KEY_EVERY, find_codec, rate_of
 from foreworld.data.lerobot_arrow import arrow_numbers, arrow_pictures, pandas_index
 from foreworld.data.lerobot_camera import MEGABYTE, Camera
 from foreworld.data.lerobot_layout import CHUNK
-from foreworld.data.lerobot_schema import TASK, Field, schema
+from foreworld.data.lerobot_schema import TASK, schema
 from foreworld.data.lerobot_statistics import histogram, of_numbers, of_pictures, pooled
 from foreworld.disk import write_json
 from foreworld.errors import require

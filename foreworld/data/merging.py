@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from foreworld.data.mapping import PRESENT
 from foreworld.data.plan import TOLD
 from foreworld.disk import whole_folder
 from foreworld.episodes import EpisodeStore
 from foreworld.episodes.row import row_specs
 from foreworld.log import progress
-from foreworld.vocab import Episode, Spec, Specs
+from foreworld.vocab import PRESENT, Episode, Spec, Specs
 
 NOTES = ("world.json", "import.json")  # beside a store: how its episodes were made
 

@@ -130,8 +130,7 @@ class Prediction(Protocol):
     @property
     def mean(self) -> Tensor: ...
     def sample(self, noise: Tensor) -> Tensor: ...
-    def loss(self, target: Tensor) -> Tensor:
-        """Event dimensions summed, batch dimensions kept."""
+    def loss(self, target: Tensor) -> Tensor: ...  # event dimensions summed, batch dimensions kept
 
 
 class Loss(NamedTuple):

@@ -51,6 +51,7 @@ class Learning:
     replan_every: int = 2  # steps between two of these plans
     learner: str | None = None  # of a policy in imagination, which then collects; None: plans do
     learner_config: dict[str, Any] = field(default_factory=dict)  # what differs from its default
+    noise: float = 0.0  # on what a learner does while it collects: see `ExploringPolicy`
     mix: dict[str, float] = field(default_factory=dict)  # share of each part of a merged store
 
     @property
@@ -171,7 +172,11 @@ def _collector(
 
     def play(seed: int) -> Policy:
         if learner is not None:
-            return learner.policy(seed, sample=True)
+            acting = learner.policy(seed, sample=True)
+            if not learning.noise:
+                return acting
+            chance = first(spec, seed)
+            return ExploringPolicy(acting, chance, spec, 0.0, learning.noise, seed)
         search = itself() if itself else planner
         planned = PlannedPolicy(model, search, RewardObjective(), learning.replan_every, seed)
         if itself:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from foreworld.data.recording import Column, Feature
+from foreworld.data.recording import Broken, Column, Feature
 from foreworld.streams.images import channels_last
 
 GAP = 16  # rows that are read over rather than reached by another read
 SMALLEST_PICTURE = 8  # pixels a side; of smaller byte grids with three channels nobody knows
+FAR_MM = 10_000.0  # how far cameras of depth reach
 SMALLEST_PLANE = 32  # and of two-dimensional ones, which may be tables
 
 
@@ -66,24 +68,63 @@ def _run(array: Any, rows: np.ndarray) -> np.ndarray:
     return np.asarray(array[low:high])[rows - low]
 
 
-def feature_of(name: str, shape: tuple[int, ...], dtype: np.dtype) -> Feature:
-    """What an array of instants [*shape] that nobody describes holds, by its looks and its name."""
-    if (layout := picture_layout(shape, dtype)) is not None:
-        height, width, channels = channels_last(np.broadcast_to(np.uint8(0), (1, *shape)), layout)[
-            0
-        ].shape
-        return Feature((height, width, channels), "uint8", "image")
-    if "depth" in name.lower() and (depth := _depth_shape(shape)) and dtype.kind in "fu":
+def feature_of(
+    name: str, shape: tuple[int, ...], dtype: np.dtype, some: np.ndarray | None = None
+) -> Feature:
+    """What an array of instants [*shape] that nobody describes holds, by its looks and its name.
+
+    some: a few instants of it. Pictures in floats reach to 255 or to 1, of which only they tell:
+    the feature's `high`.
+    """
+    if (
+        "depth" in name.rpartition("/")[2].lower()
+        and (depth := _depth_shape(shape))
+        and dtype.kind in "fu"
+    ):
         return Feature(depth, "float32", "depth")
+    if (layout := picture_layout(shape, dtype)) is not None:
+        return Feature(picture_shape(shape, layout), "uint8", "image")
+    layout = picture_layout(shape, np.dtype(np.uint8)) if len(shape) == 3 else None
+    if layout is not None and dtype.kind == "f" and some is not None:
+        high = 255.0 if some.max(initial=0) > 1 else 1.0
+        return Feature(picture_shape(shape, layout), "uint8", "image", low=0.0, high=high)
     return Feature(shape, dtype.newbyteorder("=").name)
 
 
-def as_told(values: np.ndarray, feature: Feature) -> np.ndarray:
-    """Stored instants [N, ...] in the shape and dtype that `feature` promises."""
+def depth_feature(shape: tuple[int, ...], dtype: np.dtype) -> Feature:
+    """A column of depth: whole numbers are millimetres, as cameras and ROS (REP 118) have it."""
+    whole = dtype.kind in "iu"
+    return Feature(
+        shape, "float32", "depth", unit="mm" if whole else None, high=FAR_MM if whole else None
+    )
+
+
+def picture_shape(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
+    """[height, width, channels] of pictures of `layout`."""
+    return channels_last(np.broadcast_to(np.uint8(0), (1, *shape)), layout).shape[1:]
+
+
+def as_told(values: np.ndarray, feature: Feature, file: Path | str, what: str) -> np.ndarray:
+    """Stored instants [N, ...] in the shape and dtype that `feature` promises.
+
+    Raises Broken for pictures in floats that are darker than 0 or brighter than its `high`.
+    """
     if feature.content == "image":
-        layout = picture_layout(values.shape[1:], values.dtype)
+        layout = picture_layout(values.shape[1:], np.dtype(np.uint8))
         values = values if layout is None else channels_last(values, layout)
+        if values.dtype.kind == "f":
+            values = _bytes(values, feature, file, what)
     return values.astype(feature.dtype, copy=False).reshape(len(values), *feature.shape)
+
+
+def _bytes(values: np.ndarray, feature: Feature, file: Path | str, what: str) -> np.ndarray:
+    high = 255.0 if feature.high is None else float(np.max(feature.high))
+    if not (values >= 0).all() or not (values <= high).all():
+        wrong = (
+            f"pixels from {values.min():g} to {values.max():g}, the first picture's reach {high:g}"
+        )
+        raise Broken(file, what, wrong, "write them as bytes")
+    return np.round(values * (255.0 / high))
 
 
 def picture_layout(shape: tuple[int, ...], dtype: np.dtype) -> str | None:

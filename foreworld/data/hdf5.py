@@ -1,12 +1,12 @@
 """HDF5 as people lay out their episodes in it; ours is robomimic's.
 
-    data/demo_0/{obs/…, actions, rewards, dones}      robomimic, LIBERO, ManiSkill: groups with numbers
-    observations, actions, terminals, timeouts        D4RL: all rows in one, ends by flags,
-    pixels, action, ep_len                            or by lengths or ends of the episodes
-    episode_0.hdf5, episode_1.hdf5 …                  ALOHA: a file for each
+    data/demo_0/{obs/…, actions, rewards}        robomimic, LIBERO, ManiSkill: groups with numbers
+    observations, actions, terminals, timeouts   D4RL: all rows in one, ends by flags,
+    pixels, action, ep_len                       or by lengths or ends of the episodes
+    episode_0.hdf5, episode_1.hdf5 …             ALOHA: a file for each
 
-What a step led to (`rewards`, `dones`) follows the action of its row. `next_obs` is read for the one
-observation that nothing else holds: the last.
+What a step led to (`rewards`, `dones`) follows the action of its row. `next_obs` is read for the
+one observation that nothing else holds: the last.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Hdf5Source:
         if not self._places:
             raise Broken(self.path, "the file", "holds no rows", COPY)
         first = self._places[0]
-        self._arrays = relevant(first, self._file(first.file))
+        self._shared: tuple[Path, str] | None = None
+        self._arrays = self._relevant(first)
         self.features = {
             key: _described(key, array, first.file)
             for key, array in self._arrays.items()
@@ -79,7 +80,7 @@ class Hdf5Source:
 
     def __getitem__(self, id: int) -> Recording:
         place = self._places[id]
-        arrays = relevant(place, self._file(place.file))
+        arrays = self._relevant(place)
         group = self._file(place.file)[place.group]
         columns: dict[str, Column] = {
             key: self._column(key, arrays, place) for key in self.features if key in arrays
@@ -104,6 +105,13 @@ class Hdf5Source:
                 del self._files[next(iter(self._files))]
             self._files[path] = open_hdf5(path)
         return self._files[path]
+
+    def _relevant(self, place: Place) -> dict[str, Any]:
+        """Its datasets; those that many episodes share are looked up once."""
+        shared = (place.file, place.group) if place.rows else None
+        if shared is None or shared != self._shared:
+            self._shared, self._arrays = shared, relevant(place, self._file(place.file))
+        return self._arrays
 
     def _column(self, key: str, arrays: dict[str, Any], place: Place) -> Column:
         rows = place.of(len(arrays[key]))

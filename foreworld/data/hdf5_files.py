@@ -85,7 +85,8 @@ def described(name: str, dataset: Any, path: Path) -> Feature:
         return picture_feature(read(dataset, path, slice(0, 1))[0], path, dataset.name)
     if dataset.dtype.kind not in PLAIN:
         raise Broken(path, dataset.name, f"dtype {dataset.dtype}", NO_OBJECTS)
-    return feature_of(name, dataset.shape[1:], dataset.dtype)
+    some = read(dataset, path, slice(0, 1)) if dataset.ndim == 4 else None
+    return feature_of(name, dataset.shape[1:], dataset.dtype, some)
 
 
 def lazy(dataset: Any, feature: Feature, path: Path, fps: float | None, rows: slice) -> Lazy:
@@ -132,7 +133,7 @@ def _fetcher(dataset: Any, feature: Feature, path: Path) -> Callable[[np.ndarray
         return unpack(read(dataset, path, rows), feature, path, dataset.name)
 
     def number(rows: np.ndarray) -> np.ndarray:
-        return as_told(read(dataset, path, rows), feature)
+        return as_told(read(dataset, path, rows), feature, path, dataset.name)
 
     if _holds_pictures(dataset, path):
         return picture
@@ -141,9 +142,11 @@ def _fetcher(dataset: Any, feature: Feature, path: Path) -> Callable[[np.ndarray
         raise Broken(path, dataset.name, wrong, "split the dataset by what it holds")
     if feature.content == "text":
         return text
-    told = feature_of(dataset.name, dataset.shape[1:], dataset.dtype)
-    if int(np.prod(told.shape)) != int(np.prod(feature.shape)):
-        same_shape(path, dataset.name, told.shape, feature.shape)
+    if feature.content == "number" and np.prod(dataset.shape[1:]) == np.prod(feature.shape):
+        return number
+    some = read(dataset, path, slice(0, 1))
+    told = feature_of(dataset.name, dataset.shape[1:], dataset.dtype, some)
+    same_shape(path, dataset.name, told.shape, feature.shape)
     return number
 
 

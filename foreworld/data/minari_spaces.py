@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from foreworld.data.columns import picture_layout
+from foreworld.data.columns import picture_layout, picture_shape
 from foreworld.data.recording import Broken, Feature
-from foreworld.streams.images import channels_last
 from foreworld.vocab import Spec
 
 DEEPEST = 12  # spaces within spaces
@@ -119,8 +118,7 @@ def _box(space: Mapping[str, Any]) -> Feature:
         free = bool((low == least).all() and (high == most).all())  # what there is cannot be more
         bounds = (None, None) if free else (_bound(low), _bound(high))
         return Feature(shape, dtype.name, low=bounds[0], high=bounds[1])
-    picture = channels_last(np.broadcast_to(np.uint8(0), (1, *shape)), layout)
-    return Feature(picture.shape[1:], "uint8", "image")
+    return Feature(picture_shape(shape, layout), "uint8", "image")
 
 
 def _range(dtype: np.dtype) -> tuple[float, float]:

@@ -57,7 +57,11 @@ class TableStored:
         def fetch(rows: np.ndarray) -> np.ndarray:
             if array.dtype == object and feature.content in ("image", "depth"):
                 return unpack(array[rows], feature, self.file, "pictures")
-            return array[rows] if array.dtype == object else as_told(array[rows], feature)
+            return (
+                array[rows]
+                if array.dtype == object
+                else as_told(array[rows], feature, self.file, "an array")
+            )
 
         return Lazy(clock(len(array), fps), fetch)
 

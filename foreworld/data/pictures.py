@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from foreworld.data.bounds import COPY, same_shape
+from foreworld.data.columns import depth_feature
 from foreworld.data.recording import Broken, Feature
 
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
@@ -33,7 +34,8 @@ def picture_feature(data: Any, file: Path | str, what: str) -> Feature:
     with _opened(data, file, what) as picture:
         shape = (picture.height, picture.width)
         if picture.mode in DEEP:
-            return Feature((*shape, 1), "float32", "depth")
+            kind = np.dtype("float32" if picture.mode == "F" else "uint16")
+            return depth_feature((*shape, 1), kind)
         return Feature((*shape, MODES.get(picture.mode, 3)), "uint8", "image")
 
 

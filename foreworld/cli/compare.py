@@ -137,11 +137,20 @@ def _begun(args: Args) -> dict[str, Any]:
 
 def _data(args: Args) -> tuple[str, Path | None]:
     """What to learn from, and the store to examine on; None: what was kept of the same store."""
+    from foreworld.cli.datasets import open_dataset
+    from foreworld.data.stored import StoredSource
+
     assert args.data is not None
-    if Path(args.data).is_dir():
+    path = Path(args.data)
+    if path.exists():
         if args.online:
-            raise ValueError("--online explores a world; this is a store: name the world instead")
-        return args.data, None
+            raise ValueError("--online explores a world; these are episodes: name a world instead")
+        if StoredSource.fits(path):
+            return args.data, None
+        if not (args.run / "episodes").exists():
+            with open_dataset(path, None) as dataset:
+                dataset.fill(args.run / "episodes")
+        return str(args.run / "episodes"), None
     world = make_world(args.data, args.seen)
     if args.online:
         _fill(args, world, args.run / "exam", EXAM)

@@ -7,7 +7,6 @@ foreworld info runs/demo/episodes --json
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,39 +135,16 @@ def _store(path: Path) -> dict[str, Any]:
 
 
 def _statistics(store: Any) -> dict[str, Any]:
-    from foreworld.cli.tables import print_table
+    from foreworld.cli.tables import MOMENTS, moments_of, print_table
 
     recent = max(1, sum(store.lengths[::-1].cumsum() <= MAX_STEPS))
     numbers = store.statistics(store.ids[-recent:]).to_json()
     print_table(
         f"statistics of the last {numbers['episodes']} episodes",
-        ("", "mean", "std", "low", "high"),
-        [_row(key, numbers[key]) for key in ("returns", "lengths")]
-        + [_row(key, moments) for key, moments in numbers["keys"].items()],
+        MOMENTS,
+        moments_of(numbers),
     )
     return numbers
-
-
-def _row(key: str, moments: dict[str, Any]) -> tuple[str, ...]:
-    """A row of the table; a discrete key has the shares of its classes in place of a mean."""
-    if "counts" in moments:
-        shares = [count / moments["count"] for count in moments["counts"]]
-        return (key, "shares: " + _few(shares), "", "", "")
-    return (key, *(_few(moments.get(name)) for name in ("mean", "std", "low", "high")))
-
-
-def _few(value: Any, most: int = 4) -> str:
-    """A number, or the first few of many."""
-    if value is None:
-        return ""
-    numbers = [value] if isinstance(value, (int, float)) else list(_flat(value))
-    more = ", …" if len(numbers) > most else ""
-    return ", ".join(f"{number:.3g}" for number in numbers[:most]) + more
-
-
-def _flat(values: list[Any]) -> Iterator[float]:
-    for value in values:
-        yield from _flat(value) if isinstance(value, list) else (value,)
 
 
 def _checkpoint(path: Path) -> dict[str, Any]:

@@ -30,6 +30,7 @@ VERBS = {  # verb: (module, what it does)
     "worlds": ("foreworld.cli.worlds", "list the worlds, or show what one shows and takes"),
     "models": ("foreworld.cli.models", "list the families of models, or show what one offers"),
     "collect": ("foreworld.cli.collect", "play in a world and write the episodes to a store"),
+    "data": ("foreworld.cli.data", "import, export, merge, split and look at logs and datasets"),
     "train": ("foreworld.cli.train", "learn a world model from episodes or from a running world"),
     "evaluate": ("foreworld.cli.evaluate", "let a model act in its world, beside baselines"),
     "trust": ("foreworld.cli.trust", "examine a model: what it can be trusted with, and how far"),
@@ -94,7 +95,7 @@ def overview() -> str:
 def _run(verb: str, words: list[str], as_json: bool) -> int:
     module = importlib.import_module(VERBS[verb][0])
     if "--help" in words or "-h" in words:
-        _help(verb, module)
+        _help(verb, module, words[:1])
         return 0
     args = _parse(verb, module, words)
     # Whatever libraries print must not get between the result and its reader.
@@ -109,10 +110,12 @@ class _UsageError(Exception):
     """The words after the verb were not understood."""
 
 
-def _help(verb: str, module: Any) -> None:
+def _help(verb: str, module: Any, words: list[str]) -> None:
+    """Of a verb, or of the one that its first word names below it."""
     print(module.__doc__.strip(), end="\n\n")  # tyro would run its examples together
+    below = [word for word in words if not word.startswith("-")]
     with contextlib.suppress(SystemExit):
-        _tyro(verb, module, ["--help"])
+        _tyro(verb, module, [*below, "--help"])
     print("--json prints the result as JSON on stdout, and everything else on stderr.")
 
 

@@ -6,7 +6,7 @@ print_facts("runs/demo", {"step": 1200, "family": "rssm"})
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from foreworld.vocab import Spec
+
+MOMENTS = ("", "mean", "std", "low", "high")  # columns of `moments_of`
 
 
 def print_specs(title: str, specs: Mapping[str, Spec]) -> None:
@@ -38,6 +40,34 @@ def print_table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]
     for row in rows:
         table.add_row(*row)
     Console(markup=False, highlight=False).print(table)
+
+
+def moments_of(statistics: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """One row a key of what `Statistics.to_json` gives, returns and lengths first."""
+    ends = {key: statistics[key] for key in ("returns", "lengths")}
+    return [_moments(key, moments) for key, moments in {**ends, **statistics["keys"]}.items()]
+
+
+def _moments(key: str, moments: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row of the table; a discrete key has the shares of its classes in place of a mean."""
+    if "counts" in moments:
+        shares = [count / moments["count"] for count in moments["counts"]]
+        return (key, "shares: " + _few(shares), "", "", "")
+    return (key, *(_few(moments.get(name)) for name in ("mean", "std", "low", "high")))
+
+
+def _few(value: Any, most: int = 4) -> str:
+    """A number, or the first few of many."""
+    if value is None:
+        return ""
+    numbers = [value] if isinstance(value, (int, float)) else list(_flat(value))
+    more = ", …" if len(numbers) > most else ""
+    return ", ".join(f"{number:.3g}" for number in numbers[:most]) + more
+
+
+def _flat(values: list[Any]) -> Iterator[float]:
+    for value in values:
+        yield from _flat(value) if isinstance(value, list) else (value,)
 
 
 def _shape(spec: Spec) -> str:

@@ -1,6 +1,7 @@
-"""Learns a world model from a store of episodes, or from a world that it collects them in.
+"""Learns a world model from episodes, from logs, or from a world that it collects them in.
 
 foreworld train episodes --run runs/mine --budget 5m
+foreworld train logs/pusht --run runs/pusht --budget 30m     LeRobot, HDF5, video, ...
 foreworld train tabletop --run runs/table --env task=push --budget 30m --set deter=512
 foreworld train Pendulum-v1 --run runs/pendulum --pixels --steps 5000 --train-ratio 64
 foreworld train CartPole-v1 --run runs/pole --preset control --learner actor_critic --steps 4000
@@ -9,15 +10,17 @@ foreworld train --run runs/mine --resume
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from foreworld.cli.world import WorldArgs, make_world, usual_policy
 
 if TYPE_CHECKING:
+    from foreworld.cli.datasets import Dataset
     from foreworld.cli.learning import Learning
     from foreworld.run import World
     from foreworld.vocab import Specs, WorldModel
@@ -40,7 +43,8 @@ RESUMED = (
 @dataclass(frozen=True)
 class Args:
     run: Path  # directory for everything that this training makes
-    data: Data = None  # a store of episodes, or a world: tabletop, or any Gymnasium id
+    data: Data = None  # a store of episodes, a dataset, or a world: tabletop, any Gymnasium id
+    mapping: Path | None = None  # of a dataset's columns; default: guessed, see `data inspect`
     family: str = "rssm"  # a name from the catalog, or module:Class, or file.py:Class
     preset: tuple[str, ...] = ()  # of the family; several are laid over each other
     recipe: tuple[str, ...] = ()  # of the family: a paper's flags, laid under the ones given here
@@ -78,11 +82,10 @@ def run(args: Args) -> dict[str, Any]:
     device = device_named(args.device)
     model, learning, world = _resumed(args) if args.resume else _begun(args)
     elsewhere = read_document(args.run)["episodes"]
-    if elsewhere is None:
-        assert world is not None
+    if elsewhere is None and world is not None:
         store = _explored(args.run, model.specs, learning, world)
     else:
-        store = EpisodeStore.open(elsewhere)
+        store = EpisodeStore.open(elsewhere or args.run / "episodes")
     with store:
         complete = learn(args.run, model.to(device), store, learning, world, args.log)
     result = _standing(args.run) | {"complete": complete}
@@ -103,39 +106,60 @@ def _begun(args: Args) -> tuple[WorldModel, Learning, World | None]:
         raise ValueError(
             f"{args.run} is there already: --resume goes on with it, another --run begins anew"
         )
-    args = with_recipes(args, explores=args.data is None or not Path(args.data).is_dir())
-    specs, world, store = _source(args)
-    learning = _learning(args, None if store else args.policy or usual_policy(_known(world)))
-    data = overrides(args.family, args.preset, args.set)
-    model = build(args.family, specs, data, args.seed)
+    args = with_recipes(args, explores=args.data is None or not Path(args.data).exists())
+    with ExitStack() as stack:
+        specs, world, store, dataset = _source(args, stack)
+        explores = not (store or dataset)
+        learning = _learning(args, args.policy or usual_policy(_known(world)) if explores else None)
+        data = overrides(args.family, args.preset, args.set)
+        model = build(args.family, specs, data, args.seed)
+        if dataset:
+            report = dataset.fill(args.run / "episodes")
+            print(f"{args.data}: {report}")
     describe(args.run, args.family, model, world, to_dict(learning), store)
     return model, learning, world
 
 
-def _source(args: Args) -> tuple[Specs, World | None, Path | None]:
-    """What the model gets to see, how it was made, and the store if there is one already."""
+class Taken(NamedTuple):
+    """What there is to learn from."""
+
+    specs: Specs  # what the model gets to see
+    world: World | None = None  # how it was made
+    store: Path | None = None  # of episodes that are there already
+    dataset: Dataset | None = None  # to be imported into the run
+
+
+def _source(args: Args, stack: ExitStack) -> Taken:
+    """What the positional argument names."""
     from foreworld.cli.collect import look
+    from foreworld.cli.datasets import open_dataset
+    from foreworld.data.stored import StoredSource
     from foreworld.episodes import EpisodeStore
     from foreworld.run import read_world
     from foreworld.streams.registry import find_spec
 
     if args.data is None:
         raise ValueError(
-            "what to learn from? Name a store of episodes or a world, as in: "
+            "what to learn from? Name a store of episodes, a dataset or a world, as in: "
             f"foreworld train tabletop --run {args.run} --budget 5m"
         )
     path = Path(args.data)
-    if path.is_dir():
+    if StoredSource.fits(path):
         store = EpisodeStore.open(path)
         if not len(store):
             raise ValueError(f"{path} holds no episode yet: foreworld collect WORLD --out {path}")
-        return store.specs, read_world(path), path
+        if args.mapping:
+            raise ValueError(f"--mapping is for logs; {path} is a store of episodes already")
+        return Taken(store.specs, read_world(path), path)
+    if path.exists():
+        dataset = stack.enter_context(open_dataset(path, args.mapping))
+        return Taken(dataset.specs, dataset=dataset)
     world = make_world(args.data, args.seen)
     try:
         find_spec(world.env)
     except ValueError as error:
-        raise ValueError(f"there is no directory {args.data}; as a world: {error}") from error
-    return look(world, args.policy or usual_policy(world)), world, None
+        raise ValueError(f"there is nothing at {args.data}; as a world: {error}") from error
+    return Taken(look(world, args.policy or usual_policy(world)), world)
 
 
 def _learning(args: Args, policy: str | None) -> Learning:
@@ -145,7 +169,7 @@ def _learning(args: Args, policy: str | None) -> Learning:
     from foreworld.training import LoopConfig, parse_duration
 
     if policy is None and args.train_ratio is not None:
-        raise ValueError("--train-ratio explores a world; this is a store: name the world instead")
+        raise ValueError("--train-ratio explores a world; these are episodes: name a world instead")
     if args.until is not None and args.train_ratio is None:
         raise ValueError(
             "--until waits for what is collected beside training: add --train-ratio 32"

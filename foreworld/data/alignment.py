@@ -23,6 +23,7 @@ from foreworld.data.recording import Broken
 
 SLACK = 0.01  # of a row: stamps are rounded
 PATIENCE = 1.5  # rows of the slower clock that a value may be old, where nothing else is said
+TOGETHER = 0.5  # rows, where all columns of a log share one clock
 JITTER = 0.1  # by which the rows of a log may differ from its rate, on the median
 
 
@@ -39,11 +40,14 @@ class Clock:
 
     rows: np.ndarray
     period: float
+    shared: bool = False  # all columns of the log have these instants
 
     def tolerance(self, stamps: np.ndarray, stated: float | None) -> float:
         """Seconds by which a value of a column may be older than its row."""
         if stated is not None:
             return stated
+        if self.shared:
+            return TOGETHER * self.period
         return PATIENCE * max(self.period, period_of(stamps, self.period))
 
     def find(self, stamps: np.ndarray, way: Way) -> tuple[np.ndarray, np.ndarray]:
@@ -137,7 +141,7 @@ def own_clock(stamps: MappingOf[str, np.ndarray], fps: float | None) -> Clock:
     slowest = max(periods.values())
     alike = [key for key, period in periods.items() if period > (1 - JITTER) * slowest]
     rows = stamps[max(alike, key=lambda key: len(stamps[key]))]
-    return Clock(rows, 1 / fps if fps else slowest)
+    return Clock(rows, 1 / fps if fps else slowest, shared=fps is not None)
 
 
 def steady_clock(stamps: MappingOf[str, np.ndarray], fps: float) -> Clock:

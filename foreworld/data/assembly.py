@@ -7,11 +7,13 @@ for piece in life.pieces(report):
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from foreworld.data.alignment import (
+    SLACK,
     Clock,
     Piece,
     check_rate,
@@ -58,7 +60,7 @@ class Life:
         rows = self.clock.rows.copy()
         if self.repeated:
             rows[-1] = rows[-2]
-        self.seen = Clock(rows, self.clock.period)  # of what does not follow an action
+        self.seen = replace(self.clock, rows=rows)  # of what does not follow an action
 
     def pieces(self, report: Report) -> list[Piece]:
         """The stretches that become episodes; what is left out goes into the report."""
@@ -122,7 +124,7 @@ class Life:
         later = any(t.stamps[-1] > last + half for t in tracks if t.part.feature.moment == "after")
         if mapping.ending == "keep" or not later:
             return clock, False
-        return Clock(np.append(clock.rows, last + clock.period), clock.period), True
+        return replace(clock, rows=np.append(clock.rows, last + clock.period)), True
 
     def _fresh(self, report: Report) -> tuple[np.ndarray, np.ndarray]:
         """Which rows are whole [K], and which go on from the one before them [K]."""
@@ -150,11 +152,15 @@ class Life:
         return self.clock if track.part.feature.moment == "after" else self.seen
 
     def _ended(self) -> bool:
-        """Whether the world ended it: said by the recording, or by the last of its flags."""
+        """Whether the world ended it: said by the recording, or by a flag at its last row."""
         if self.recording.terminal is not None:
             return self.recording.terminal
-        last = (t.column.read([len(t.stamps) - 1]) for t in self.tracks.get("is_terminal", ()))
-        return any(bool(np.any(value)) for value in last)
+        last = self.clock.rows[-1] - SLACK * self.clock.period
+        for track in self.tracks.get("is_terminal", ()):
+            rows = np.flatnonzero(track.stamps >= last)
+            if len(rows) and np.any(track.column.read(rows)):
+                return True
+        return False
 
     # Values
 
@@ -210,7 +216,7 @@ class Life:
     def _values(self, track: Track, rule: Rule, rows: slice) -> np.ndarray:
         """Numbers of some rows [n, width], in the dtype of the column where they are picked."""
         timing, stamps = self._timing(track), track.stamps
-        instants = Clock(timing.rows[rows], timing.period)
+        instants = replace(timing, rows=timing.rows[rows])
         if rule.resample in ("previous", "nearest"):
             values = track.part.of(track.column.read(self._index(track, rule, rows)))
         else:

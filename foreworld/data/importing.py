@@ -16,14 +16,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from foreworld.data.alignment import PATIENCE, Piece
+from foreworld.data.alignment import PATIENCE, TOGETHER, Piece
 from foreworld.data.assembly import Life
 from foreworld.data.mapping import Mapping, to_json
-from foreworld.data.plan import Plan, survey
+from foreworld.data.plan import Patience, Plan, survey
 from foreworld.data.recording import Broken, Source
 from foreworld.data.report import Report
 from foreworld.disk import whole_folder, write_json
@@ -31,7 +30,6 @@ from foreworld.episodes import EpisodeStore
 from foreworld.log import progress
 from foreworld.vocab import Episode
 
-Patience = Literal["refuse", "drop"]
 MOST_WORKERS = 8
 
 
@@ -49,9 +47,12 @@ def import_dataset(
     ("drop"). workers: threads that decode, each with one episode in memory; None: one a core.
     plan: of `survey`, where that was done. Raises Broken, and ValueError where nothing is left.
     """
-    plan = plan or survey(source, mapping)
+    plan = plan or survey(source, mapping, None, broken)
     report = Report(str(source.path), source.format, mapping.fps or source.fps)
-    report.tolerance = _said(mapping)
+    report.tolerance = _said(mapping, source.fps)
+    for name, error in plan.refused:
+        report.recordings += 1
+        report.drop(_why(error), name)
     with whole_folder(path) as folder:
         with EpisodeStore.create(folder, plan.specs) as store:
             _fill(store, source, plan, report, broken, workers or _cores())
@@ -71,7 +72,7 @@ def _fill(
     workers: int,
 ) -> None:
     seen: dict[bytes, str] = {}
-    with progress("importing", len(source)) as advance, ThreadPoolExecutor(workers) as pool:
+    with progress("importing", len(plan.ids)) as advance, ThreadPoolExecutor(workers) as pool:
         pieces = _pieces(source, plan, report, broken, advance)
         for life, piece, decoding in _ahead(pieces, pool, workers):
             with _patience(report, life.recording.name, broken):
@@ -88,7 +89,7 @@ def _pieces(
     source: Source, plan: Plan, report: Report, broken: Patience, advance: Callable[..., None]
 ) -> Iterator[tuple[Life, Piece]]:
     """Everything that becomes an episode, in order, nothing of it decoded."""
-    for id in range(len(source)):
+    for id in plan.ids:
         report.recordings += 1
         found, life = [], None
         with _patience(report, f"recording {id}", broken):
@@ -134,7 +135,11 @@ def _patience(report: Report, name: str, broken: Patience) -> Iterator[None]:
     except Broken as error:
         if broken == "refuse":
             raise
-        report.drop(f"broken: {error.what} {error.wrong}", name)
+        report.drop(_why(error), name)
+
+
+def _why(error: Broken) -> str:
+    return f"broken: {error.what} {error.wrong}"
 
 
 def _append(store: EpisodeStore, episode: Episode, life: Life) -> None:
@@ -156,10 +161,11 @@ def _refuse_twin(episode: Episode, name: str, seen: dict[bytes, str]) -> None:
         raise Broken(name, "rows", f"the same as those of {other}", fix)
 
 
-def _said(mapping: Mapping) -> str:
+def _said(mapping: Mapping, fps: float | None) -> str:
     if mapping.tolerance is not None:
         return f"{mapping.tolerance:g} s"
-    return f"{PATIENCE:g} rows of the slower clock"
+    shared = fps is not None and mapping.fps in (None, fps)
+    return f"{TOGETHER:g} rows" if shared else f"{PATIENCE:g} rows of the slower clock"
 
 
 def _reasons(report: Report) -> str:

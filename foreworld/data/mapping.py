@@ -78,7 +78,9 @@ class Mapping:
 
     keys: dict[str, Rule]
     fps: float | None = None  # rows a second; None: the source's
-    tolerance: float | None = None  # seconds a value may be old; None: 1.5 rows of the slower clock
+    # Seconds that a value may be old; None: half a row where all columns share one clock that is
+    # kept, else one and a half rows of the slower one.
+    tolerance: float | None = None
     holes: Literal["split", "drop"] = "split"  # a recording that lacks rows: parts of it, or none
     # After the last row of a log whose rewards follow its actions: "repeat" its observation, so
     # that the last reward and the end have a row; or "keep" to what was seen, and lose them.

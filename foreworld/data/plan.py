@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from foreworld.data.recording import Broken, Feature, Recording, Source
 from foreworld.log import progress
 from foreworld.vocab import Spec
 
+Patience = Literal["refuse", "drop"]
 TOLD = Spec((), "bool", "vector", record=True)  # whether a key was recorded
 
 
@@ -40,25 +42,40 @@ class Plan:
     parts: MappingOf[str, list[Part]]  # by key: what its rule takes
     fps: float | None  # of the source
     flagged: frozenset[str]  # keys that some recordings lack
+    ids: tuple[int, ...]  # recordings to take
+    refused: tuple[tuple[str, Broken], ...] = ()  # recordings that cannot be believed, and why
 
     def lacks(self, recording: Recording) -> list[str]:
         """Keys that a recording does not have."""
         return [key for key, parts in self.parts.items() if not _has(recording, parts)]
 
 
-def survey(source: Source, mapping: Mapping) -> Plan:
-    """Hold a mapping against every recording of a source.
+def survey(
+    source: Source,
+    mapping: Mapping,
+    ids: Sequence[int] | None = None,
+    broken: Patience = "refuse",
+) -> Plan:
+    """Hold a mapping against the recordings `ids` of a source (None: all).
 
-    Raises ValueError for a mapping that does not fit its columns, and Broken for a recording that
-    lacks what may not be missing.
+    broken: whether one that cannot be believed, or lacks what may not be missing, raises Broken
+    ("refuse") or is left out ("drop"). Raises ValueError for a mapping that does not fit.
     """
     features = features_of(source)
     parts = {key: parts_of(key, rule, features) for key, rule in mapping.keys.items()}
     specs = {key: spec_of(key, rule, features) for key, rule in mapping.keys.items()}
     found = _Found(mapping, parts)
-    with progress("looking", len(source)) as advance:
-        for recording in source:
-            found.look(recording, specs)
+    taken, refused = [], []
+    ids = range(len(source)) if ids is None else ids
+    with progress("looking", len(ids)) as advance:
+        for id in ids:
+            try:
+                found.look(source[id], specs)
+                taken.append(id)
+            except Broken as error:
+                if broken == "refuse":
+                    raise
+                refused.append((f"recording {id}", error))
             advance()
     for key in ("reward", "is_terminal"):
         specs.pop(key, None)
@@ -66,7 +83,8 @@ def survey(source: Source, mapping: Mapping) -> Plan:
     specs.setdefault("action", NO_ACTION)
     flagged = {key for key, n in found.missing.items() if mapping.keys[key].missing == "flag"}
     told = {PRESENT + key: TOLD for key in sorted(flagged)}
-    return Plan(mapping, {**specs, **told}, parts, source.fps, frozenset(flagged))
+    kept = frozenset(flagged)
+    return Plan(mapping, {**specs, **told}, parts, source.fps, kept, tuple(taken), tuple(refused))
 
 
 def features_of(source: Source) -> dict[str, Feature]:
@@ -106,6 +124,9 @@ class _Found:
         if spec.kind == "text":
             return replace(spec, shape=(max(1, int(high[0])),))
         if spec.kind == "discrete":
+            if low.min() < 0:
+                wrong = f"{low.min():g} is no choice, which are counted from 0"
+                raise ValueError(f"keys.{key}: {wrong}; give it the kind 'vector'")
             return replace(spec, classes=tuple(int(n) + 1 for n in high))
         still = low == high  # a range of nothing could be neither scaled nor searched
         low, high = np.where(still, low - 1, low), np.where(still, high + 1, high)

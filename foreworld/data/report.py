@@ -37,6 +37,11 @@ class Report:
             if len(named) < EXAMPLES:
                 named.append(name)
 
+    def __str__(self) -> str:
+        lost = "; ".join(f"{n['rows']} rows dropped: {why}" for why, n in self.dropped.items())
+        came = f"{self.episodes} episodes with {self.rows} rows"
+        return f"{came} of {self.recordings} recordings" + (f"; {lost}" if lost else "")
+
     def to_json(self) -> dict[str, Any]:
         told = {k: v for k, v in vars(self).items() if k not in ("dropped", "examples")}
         dropped = {

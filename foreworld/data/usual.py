@@ -116,9 +116,8 @@ def _actions(described: MappingOf[str, Feature], features: MappingOf[str, str]) 
     if not names:
         return {}
     only = described[names[0]]
-    chosen = len(names) == 1 and (
-        only.classes is not None or only.dtype.startswith(("int", "uint"))
-    )
+    whole = only.dtype.startswith(("int", "uint")) and only.shape in ((), (1,))
+    chosen = len(names) == 1 and (only.classes is not None or whole)
     return {"action": Rule(tuple(names), "discrete" if chosen else "vector")}
 
 

@@ -147,7 +147,7 @@ def test_weights_of_another_version_are_one_line(store, tmp_path, capsys):
         (["STORE", "--steps", "5", "--train-ratio", "4"], "name the world instead"),
         (["CartPole-v1", "--steps", "5", "--until", "9"], "add --train-ratio"),
         (["--steps", "5"], "what to learn from?"),
-        (["CartPol-v1", "--steps", "5"], "there is no directory CartPol-v1; as a world"),
+        (["CartPol-v1", "--steps", "5"], "there is nothing at CartPol-v1; as a world"),
         (["CartPole-v1", "--steps", "5", "--policy", "rndom"], "did you mean 'random'?"),
         (["CartPole-v1", "--steps", "5", "--policy", "play"], "know the tabletop only"),
         (["--resume"], "is not a run"),

@@ -10,7 +10,6 @@ names and first bytes. What a format needs beyond the base install is imported w
 from __future__ import annotations
 
 import importlib
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,20 @@ FORMATS = {  # asked in this order: the particular before the general
     "lerobot": "foreworld.data.lerobot:LeRobotSource",
     "minari": "foreworld.data.minari:MinariSource",
     "zarr": "foreworld.data.zarr:ZarrSource",
-    "rlds": "foreworld.data.rlds:RldsSource",
-    "hdf5": "foreworld.data.hdf5:Hdf5Source",
     "mcap": "foreworld.data.mcap:McapSource",
+    "hdf5": "foreworld.data.hdf5:Hdf5Source",
+    "rlds": "foreworld.data.rlds:RldsSource",
     "video": "foreworld.data.video:VideoSource",
 }
 LOOKS = {
     "foreworld": "a folder with manifest.json and chunks/",
     "lerobot": "a folder with meta/info.json",
-    "minari": "a folder with data/main_data.hdf5, or one around it",
-    "zarr": "a folder or .zip with .zgroup or zarr.json",
-    "rlds": "a folder with dataset_info.json or features.json beside its records",
-    "hdf5": "a file .h5 or .hdf5, or a folder of them",
+    "minari": "a folder with main_data.hdf5 and metadata.json, or with data/ around them",
+    "zarr": "a folder with .zgroup or zarr.json, or a file .zarr.zip",
     "mcap": "a file .mcap, or a folder of them",
-    "video": "a file .mp4, .mkv, .webm, .avi or .mov, or a folder of them, with or without a table",
+    "hdf5": "an HDF5 file, or a folder of them",
+    "rlds": "a folder of .tfrecord, .npz or .jsonl records",
+    "video": "a video file, or a folder of them, with a table of actions beside each or without",
 }
 WRITERS = {
     "lerobot": "foreworld.data.lerobot_writer:LeRobotWriter",
@@ -54,9 +53,8 @@ def recognise(path: str | Path) -> str:
     if not path.exists():
         raise ValueError(f"there is nothing at {path}")
     for name, where in FORMATS.items():
-        with suppress(ModuleNotFoundError):  # TODO until all are merged
-            if resolve(where).fits(path):
-                return name
+        if resolve(where).fits(path):
+            return name
     known = "; ".join(f"{name}: {looks}" for name, looks in LOOKS.items())
     raise ValueError(f"{path} is in no format known here, which are {known}")
 

@@ -65,16 +65,19 @@ def command(*words: str | Path) -> None:
 
 def make(name: str, exhibit: Exhibit) -> None:
     data, run, shelf = RUNS / name / "data", RUNS / name / "run", SHELF / name
+    parts = RUNS / name / "parts"  # the same episodes are held out as from training
     if not data.exists():
         for seed, words in enumerate(exhibit.collect):
             command("collect", *words, "--seed", str(1000 * seed), "--out", data)
+    if not parts.exists():
+        command("data", "split", data, "--out", parts)
     if not run.exists():
         command("train", data, "--run", run, *exhibit.train, "--threads", "1")
         write_whole(run / "about.txt", exhibit.about + "\n")
     shutil.rmtree(shelf, ignore_errors=True)
     words = ("--to", "run", "--episodes", str(exhibit.episodes))
     command("export", run, *words, "--out", shelf)
-    command("trust", shelf, "--data", data, "--threads", "1")
+    command("trust", shelf, "--data", parts / "test", "--threads", "1")
     (shelf / "trust" / "report.html").unlink()  # most of it is a plotting library
 
 

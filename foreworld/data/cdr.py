@@ -115,10 +115,10 @@ class Schema:
         sizes = np.array([len(p) for p in payloads])
         for size in np.unique(sizes):
             rows = np.flatnonzero(sizes == size)
-            stack = np.frombuffer(b"".join(payloads[n] for n in rows), np.uint8)
+            stack = np.frombuffer(b"".join(payloads[n] for n in rows.tolist()), np.uint8)
             stack = stack.reshape(len(rows), int(size))
             while len(rows):
-                layout = self.layout(payloads[rows[0]], what)
+                layout = self.layout(payloads[int(rows[0])], what)
                 order = (0,) if self.ros2 else ()
                 at = [n for start in (*order, *layout.lengths) for n in range(start, start + 4)]
                 same = (stack[:, at] == stack[0, at]).all(1)

@@ -81,7 +81,7 @@ def feature_of(
         and (depth := _depth_shape(shape))
         and dtype.kind in "fu"
     ):
-        return Feature(depth, "float32", "depth")
+        return depth_feature(depth, dtype)
     if (layout := picture_layout(shape, dtype)) is not None:
         return Feature(picture_shape(shape, layout), "uint8", "image")
     layout = picture_layout(shape, np.dtype(np.uint8)) if len(shape) == 3 else None

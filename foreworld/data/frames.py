@@ -223,6 +223,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
                 raise Broken(path, "video", "holds no video stream", REENCODE)
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1  # whoever reads many films reads them in parallel
+            # A decoder paints over what it cannot read, and goes on; nobody would know.
+            stream.codec_context.options = {"err_detect": "explode"}
             yield container, stream
     except (av.error.FFmpegError, OSError) as error:
         said = getattr(error, "strerror", None) or str(error)

@@ -6,7 +6,7 @@ language_events       each remark lies in the row in which it was made
 language.subtask      what was told last: the newest remark of that style that is not later
 language.interjection what was said in this very row, "" otherwise
 
-The columns themselves are told as JSON, with everything (roles, cameras, tool calls) that they hold.
+The columns themselves are told as JSON, with all (roles, cameras, tool calls) that they hold.
 """
 
 from __future__ import annotations

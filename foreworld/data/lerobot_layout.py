@@ -191,7 +191,8 @@ def _column(path: Path, name: str, said: Any) -> Column:
     what = f"features.{name}"
     if not isinstance(said, dict):
         raise Broken(path, what, f"{said!r}", "write dtype, shape and names")
-    dtype, shape = said.get("dtype"), said.get("shape")
+    dtype: Any = said.get("dtype")
+    shape: Any = said.get("shape")
     if name.startswith("language_"):
         dtype, shape = "language", [1]
     sound = isinstance(shape, (list, tuple)) and len(shape) <= 5

@@ -25,7 +25,7 @@ Statistics = dict[str, dict[str, np.ndarray]]
 
 
 def check_statistics(root: Path, version: int, columns: Mapping[str, Column]) -> None:
-    """Raises Broken for statistics that cannot be those of this dataset; none at all is no fault."""
+    """Raises Broken for statistics that are not those of this dataset; none at all is no fault."""
     whole, single = root / "meta/stats.json", root / "meta/episodes_stats.jsonl"
     if whole.is_file():
         _check(whole, "", read_json(whole), columns)
@@ -49,8 +49,9 @@ def _check(file: Path, prefix: str, said: Any, columns: Mapping[str, Column]) ->
 
 
 def _check_one(file: Path, what: str, said: Any, column: Column) -> None:
-    wide = column.shape[2] if column.dtype in PICTURES else int(np.prod(column.shape))
-    wide = 1 if column.is_depth else wide
+    wide = {column.shape[2]} if column.dtype in PICTURES else {int(np.prod(column.shape))}
+    # LeRobot flattens all but the last dimension of grids; of depth it keeps one channel.
+    wide |= {1} if column.is_depth else {column.shape[-1]}
     values = {}
     for place in PLACES:
         if not isinstance(said, dict) or (place in QUANTILES and place not in said):
@@ -59,8 +60,8 @@ def _check_one(file: Path, what: str, said: Any, column: Column) -> None:
             values[place] = np.asarray(said[place], np.float64).reshape(-1)
         except (KeyError, ValueError, TypeError):
             raise Broken(file, f"{what}.{place}", "is missing or no numbers", FORGET) from None
-        if values[place].size != wide:
-            wrong = f"{values[place].size} numbers, info.json says {wide}"
+        if values[place].size not in wide:
+            wrong = f"{values[place].size} numbers, info.json says {max(wide)}"
             raise Broken(file, f"{what}.{place}", wrong, FORGET)
         if not np.isfinite(values[place]).all():
             raise Broken(file, f"{what}.{place}", "is not finite", FORGET)

@@ -24,7 +24,7 @@ from foreworld.data.encoder import KEY_EVERY, find_codec, rate_of
 from foreworld.data.lerobot_arrow import arrow_numbers, arrow_pictures, pandas_index
 from foreworld.data.lerobot_camera import MEGABYTE, Camera
 from foreworld.data.lerobot_layout import CHUNK
-from foreworld.data.lerobot_schema import TASK, Field, schema
+from foreworld.data.lerobot_schema import TASK, schema
 from foreworld.data.lerobot_statistics import histogram, of_numbers, of_pictures, pooled
 from foreworld.disk import write_json
 from foreworld.errors import require
@@ -100,8 +100,8 @@ class LeRobotWriter:
         """One episode. Raises ValueError for a reward before any action: it has no place."""
         if episode["reward"][0] != 0:
             raise ValueError(
-                f"episode {self._episodes}: a reward of {episode['reward'][0]} in row 0, before any "
-                "action; LeRobot keeps rewards beside the action that led to them. Set it to 0"
+                f"episode {self._episodes}: a reward of {episode['reward'][0]} in row 0, before "
+                "any action; LeRobot keeps rewards beside the action that led to them: set it to 0"
             )
         texts = self._told(episode, task)
         numbers = self._numbers(episode, texts)
@@ -223,7 +223,8 @@ class LeRobotWriter:
             path = self.folder / f"meta/episodes/{SPOT.format(**_spot(0))}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             self._index = self._tables.ParquetWriter(str(path), table.schema, compression="snappy")
-        self._index.write_table(table)
+        writer: Any = self._index
+        writer.write_table(table)
         self._listed.clear()
 
     def _write_tasks(self) -> None:

@@ -38,7 +38,7 @@ class TableStored:
 
     def steps(self) -> int | None:
         told = [self._facts(id).get("total_steps") for id in range(len(self))]
-        return None if any(n is None for n in told) else sum(told)
+        return None if None in told else sum(int(n) for n in told)  # type: ignore[arg-type]
 
     def looks(self, id: int) -> dict[str, Feature]:
         arrays, _, _ = self.episode(id)

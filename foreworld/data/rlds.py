@@ -73,8 +73,11 @@ class RldsSource:
 class Records(Protocol):
     """Where episodes lie."""
 
-    features: Mapping[str, Feature]
-    fps: float | None
+    @property
+    def features(self) -> Mapping[str, Feature]: ...
+
+    @property
+    def fps(self) -> float | None: ...
 
     def __len__(self) -> int: ...
 

@@ -17,13 +17,16 @@ MSG: builtin_interfaces/Time
 int32 sec
 uint32 nanosec
 """
-JOINTS = """# Joints as ROS 2 has them
+JOINTS = (
+    """# Joints as ROS 2 has them
 std_msgs/Header header
 string[] name
 float64[] position
 float64[] velocity
 float64[] effort
-""" + HEADER
+"""
+    + HEADER
+)
 TWIST = """geometry_msgs/Vector3 linear
 geometry_msgs/Vector3 angular
 ================================================================================
@@ -33,14 +36,17 @@ float64 y
 float64 z
 """
 COMPRESSED = "std_msgs/Header header\nstring format\nuint8[] data\n" + HEADER
-IMAGE = """std_msgs/Header header
+IMAGE = (
+    """std_msgs/Header header
 uint32 height
 uint32 width
 string encoding
 uint8 is_bigendian
 uint32 step
 uint8[] data
-""" + HEADER
+"""
+    + HEADER
+)
 ODD = """uint8 FINE=1
 uint8 mode
 int16[3] ticks
@@ -69,7 +75,9 @@ def ros2(path, rows=10, **settings):
     told = {
         "joints": rng.normal(size=(rows * 5, 2)),
         "twist": rng.uniform(-1, 1, (rows * 2, 6)),
-        "camera": np.tile(np.arange(rows, dtype=np.uint8)[:, None, None, None] * 20, (1, 24, 32, 3)),
+        "camera": np.tile(
+            np.arange(rows, dtype=np.uint8)[:, None, None, None] * 20, (1, 24, 32, 3)
+        ),
         "depth": rng.integers(0, 4000, (rows, 12, 16), np.uint16),
         "ticks": rng.integers(-9, 9, (rows, 3)).astype(np.int16),
     }
@@ -96,7 +104,12 @@ def ros2(path, rows=10, **settings):
             write("/joint_states", "sensor_msgs/msg/JointState", n / 50, message)
         for n, v in enumerate(told["twist"].tolist()):
             linear, angular = (dict(zip("xyz", part, strict=True)) for part in (v[:3], v[3:]))
-            write("/cmd_vel", "geometry_msgs/msg/Twist", n / 20, {"linear": linear, "angular": angular})
+            write(
+                "/cmd_vel",
+                "geometry_msgs/msg/Twist",
+                n / 20,
+                {"linear": linear, "angular": angular},
+            )
         for n in range(rows):
             picture = {"header": header(n), "format": "jpeg", "data": jpeg(told["camera"][n])}
             write("/camera/compressed", "sensor_msgs/msg/CompressedImage", n / 10, picture)

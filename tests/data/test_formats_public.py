@@ -90,3 +90,84 @@ def test_minari_reads_what_we_write(tmp_path):
         np.testing.assert_array_equal(episode.actions, ours["action"][:-1])
         np.testing.assert_array_equal(episode.rewards, ours["reward"][1:])
         assert bool(episode.terminations[-1]) == bool(ours["is_terminal"][-1])
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_what_the_zarr_package_writes_is_read(tmp_path, version):
+    zarr = pytest.importorskip("zarr")
+    rng, ends = np.random.default_rng(0), [4, 11, 16]
+    told = {
+        "camera0_rgb": rng.integers(0, 256, (16, 24, 24, 3), np.uint8),
+        "state": rng.normal(size=(16, 3, 2)),
+        "action": rng.uniform(-1, 1, (16, 2)).astype("f4"),
+    }
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=version)
+    data, meta = root.create_group("data"), root.create_group("meta")
+    for name, values in told.items():
+        made = data.create_array(
+            name, shape=values.shape, chunks=(5, *values.shape[1:]), dtype=values.dtype
+        )
+        made[:] = values
+    made = meta.create_array("episode_ends", shape=(3,), dtype="int64")
+    made[:] = ends
+    _, store = imported(tmp_path / "a.zarr", tmp_path, "zarr")
+    for now, start, stop in zip(store, [0, *ends], ends, strict=False):
+        np.testing.assert_array_equal(now["camera0_rgb"], told["camera0_rgb"][start:stop])
+        np.testing.assert_allclose(now["state"], told["state"][start:stop], 1e-6)
+        np.testing.assert_array_equal(now["action"][:-1], told["action"][start : stop - 1])
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_the_zarr_package_reads_what_we_write(tmp_path, version):
+    zarr = pytest.importorskip("zarr")
+    store, _ = stores.there_and_back(tmp_path, "zarr", zarr_format=version)
+    root = zarr.open_group(tmp_path / "out", mode="r")
+    ends = np.asarray(root["meta"]["episode_ends"])
+    assert ends.tolist() == np.cumsum(store.lengths).tolist()
+    for name in ("front", "arm/joints", "touch", "mode", "cup", "state", "action", "reward"):
+        whole = np.asarray(root["data"][name.replace("/", ".")])
+        assert len(whole) == ends[-1]
+        for ours, start, stop in zip(store, [0, *ends], ends, strict=False):
+            np.testing.assert_array_equal(whole[start:stop], ours[name])
+
+
+def test_what_a_public_writer_of_records_writes_is_read(tmp_path):
+    writer = pytest.importorskip("tfrecord.writer")
+    records = [np.random.default_rng(n) for n in range(3)]
+    file = writer.TFRecordWriter(str(tmp_path / "toy-train.tfrecord-00000-of-00001"))
+    states = []
+    for n, rng in enumerate(records):
+        rows = np.arange(5 + n)
+        states.append(rng.normal(size=(5 + n, 3)).astype("f4"))
+        file.write({
+            "steps/observation/state": (states[-1].ravel().tolist(), "float"),
+            "steps/action": (rng.uniform(-1, 1, 2 * len(rows)).tolist(), "float"),
+            "steps/is_first": ((rows == 0).astype(int).tolist(), "int"),
+            "steps/is_last": ((rows == rows[-1]).astype(int).tolist(), "int"),
+            "steps/language_instruction": ([b"go"] * len(rows), "byte"),
+        })  # fmt: skip
+    file.close()
+    _, store = imported(tmp_path, tmp_path, "rlds")
+    for state, now in zip(states, store, strict=True):
+        np.testing.assert_array_equal(now["state"], state)
+        assert now["instruction"][0].tobytes() == b"go"
+
+
+def test_what_foxglove_writes_is_read(tmp_path):
+    foxglove = pytest.importorskip("foxglove")
+    channels = pytest.importorskip("foxglove.channels")
+    schemas = pytest.importorskip("foxglove.schemas")
+    frames = np.arange(3 * 8 * 10 * 3, dtype=np.uint8).reshape(3, 8, 10, 3)
+    with foxglove.open_mcap(str(tmp_path / "a.mcap")):
+        camera = channels.RawImageChannel("/camera")
+        said = foxglove.Channel("/state", message_encoding="json")
+        for n, frame in enumerate(frames):
+            image = schemas.RawImage(
+                width=10, height=8, encoding="rgb8", step=30, data=frame.tobytes()
+            )
+            camera.log(image, log_time=1000 + n)
+            said.log({"x": n}, log_time=1000 + n)
+    source = open_source(tmp_path / "a.mcap", "mcap")
+    columns = source[0].columns
+    np.testing.assert_array_equal(columns["/camera"].read([0, 1, 2]), frames)
+    assert columns["/state"].read([0, 1, 2]).tolist() == [0, 1, 2]

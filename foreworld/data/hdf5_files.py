@@ -78,7 +78,7 @@ def children(group: Any, path: Path) -> dict[str, Any]:
 
 def described(name: str, dataset: Any, path: Path) -> Feature:
     """What one instant of a dataset [T, ...] is. Raises Broken for what cannot be believed."""
-    _check_storage(dataset, path)
+    check_storage(dataset, path)
     if _is_text(dataset) and not _holds_pictures(dataset, path):
         return Feature((), "str", "text")
     if _holds_pictures(dataset, path):
@@ -92,7 +92,7 @@ def described(name: str, dataset: Any, path: Path) -> Feature:
 def lazy(dataset: Any, feature: Feature, path: Path, fps: float | None, rows: slice) -> Lazy:
     """Rows start … stop of a dataset as a column. Raises Broken where it is not as described."""
     start, stop = rows.start, rows.stop
-    _check_storage(dataset, path)
+    check_storage(dataset, path)
     fetch = _fetcher(dataset, feature, path)
     return Lazy(clock(stop - start, fps), lambda wanted: fetch(wanted + start))
 
@@ -108,7 +108,7 @@ def read(dataset: Any, path: Path, rows: slice | np.ndarray = slice(None)) -> np
 
 def small(dataset: Any, path: Path) -> np.ndarray:
     """All of a dataset that describes others: ends, flags, lengths."""
-    _check_storage(dataset, path)
+    check_storage(dataset, path)
     if dataset.dtype.kind not in PLAIN or dataset.ndim > 2:
         raise Broken(path, dataset.name, f"{dataset.dtype} {dataset.shape}", NO_OBJECTS)
     return read(dataset, path)
@@ -150,8 +150,8 @@ def _fetcher(dataset: Any, feature: Feature, path: Path) -> Callable[[np.ndarray
     return number
 
 
-def _check_storage(dataset: Any, path: Path) -> None:
-    """Raises Broken for data kept in other files, and for more than the file can hold."""
+def check_storage(dataset: Any, path: Path) -> None:
+    """Raises Broken for values kept in other files, and for more than the file can hold."""
     if dataset.is_virtual or dataset.external:
         raise Broken(path, dataset.name, "its values are in another file", "copy them into this")
     if dataset.shape is None or not dataset.shape:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from foreworld.data.bounds import REWRITE, same_count, stretches
-from foreworld.data.hdf5_files import attributes, children, datasets, small
+from foreworld.data.hdf5_files import attributes, check_storage, children, datasets, small
 from foreworld.data.recording import Broken
 
 ACTIONS = ("actions", "action")
@@ -105,6 +105,9 @@ def _numbered(parent: Any, file: Path) -> list[str]:
 def _whole(group: Any, file: Path) -> Place:
     """A group that is one episode: as long as its actions, or else as its longest column."""
     found = {k: a for k, a in datasets(group, file).items() if a.shape}
+    for key, array in found.items():
+        if key.split("/")[0] in (*ACTIONS, *SEEN):
+            check_storage(array, file)
     steps = _length(found)
     if not steps:
         raise Broken(file, group.name, "has no rows", "remove the episode, or copy it again")

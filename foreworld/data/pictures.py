@@ -20,6 +20,7 @@ from foreworld.data.recording import Broken, Feature
 
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 MOST_PIXELS = 64_000_000
+SHRINK = f"at most {MOST_PIXELS:,} pixels are believed: shrink it"
 MODES = {"1": 1, "L": 1, "P": 3, "RGB": 3, "RGBA": 4, "CMYK": 3, "YCbCr": 3, "LA": 1}
 DEEP = ("I;16", "I;16B", "I", "F")
 
@@ -56,11 +57,13 @@ def _opened(data: Any, file: Path | str, what: str) -> Image.Image:
         data = data.tobytes()
     try:
         picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
-    except (OSError, ValueError, Image.DecompressionBombWarning, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise Broken(file, what, f"holds no JPEG or PNG picture: {error}", COPY) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Broken(file, what, f"a picture of too many pixels: {error}", SHRINK) from error
     if picture.width * picture.height > MOST_PIXELS:
         size = f"a picture of {picture.width} x {picture.height} pixels"
-        raise Broken(file, what, size, f"at most {MOST_PIXELS:,} pixels are believed: shrink it")
+        raise Broken(file, what, size, SHRINK)
     return picture
 
 

@@ -26,7 +26,7 @@ from foreworld.data.rlds_shards import JsonLines, NpzShards
 from foreworld.data.tfrecord import Values, example, index, read_record
 
 RECORDS = re.compile(r"(?P<name>.*?)\.(?:tfrecord|tfrecords)(?:-(?P<n>\d+)-of-(?P<of>\d+))?$")
-OTHER_FORMS = (".array_record", ".riegeli", ".bagz")
+OTHER_FORMS = re.compile(r"\.(array_record|riegeli|bagz)\b")
 
 
 class RldsSource:
@@ -50,7 +50,7 @@ class RldsSource:
         if not path.is_dir():
             return RECORDS.match(path.name) is not None or JsonLines.fits(path)
         names = [p.name for p in path.iterdir()]
-        if any(RECORDS.match(n) or n.split("-")[0].endswith(OTHER_FORMS) for n in names):
+        if any(RECORDS.match(n) or OTHER_FORMS.search(n) for n in names):
             return True
         return NpzShards.fits(path) or JsonLines.fits(path)
 
@@ -137,7 +137,7 @@ def _open(path: Path) -> Records:
     found = [file for file in files if RECORDS.match(file.name)]
     if found:
         return TfRecords(path if path.is_dir() else path.parent, found)
-    if other := [f for f in files if f.name.split("-")[0].endswith(OTHER_FORMS)]:
+    if other := [f for f in files if OTHER_FORMS.search(f.name)]:
         fix = "write it as tfrecord: tfds.builder(..., file_format='tfrecord')"
         raise Broken(other[0], "file format", "is not read", fix)
     if path.is_dir() and NpzShards.fits(path):

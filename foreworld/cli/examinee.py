@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from foreworld.data.stored import noted_fps
 from foreworld.episodes import EpisodeStore
 from foreworld.evaluation.branches import BranchingWorld
 from foreworld.evaluation.control import HELD_OUT
@@ -53,6 +54,7 @@ def subject_of(opened: Run, args: Args) -> Subject:
         make_stream=partial(make_stream, opened.world) if opened.world else None,
         branching=_branching(opened.world),
         world=opened.world,
+        rate_hz=noted_fps(opened.store_path),
         protocol=protocol(args.fast, args.seed),
     )
 

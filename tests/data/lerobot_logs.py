@@ -61,16 +61,17 @@ def episode(number, length, specs):
     return Episode(steps)
 
 
-def make_store(path, specs=SPECS, count=3):
+def make_store(path, specs=SPECS, count=3, length=12):
     store = EpisodeStore.create(path, specs)
     for number in range(count):
-        store.append(episode(number, 12 + number, specs))
+        store.append(episode(number, length + number, specs))
+    store.close()  # to writing
     return store
 
 
-def make_dataset(folder, fps=10, specs=SPECS, count=3, **settings):
+def make_dataset(folder, fps=10, specs=SPECS, length=12, **settings):
     """A dataset as we write it, and the store that it came from."""
-    store = make_store(Path(folder) / "store", specs, count)
+    store = make_store(Path(folder) / "store", specs, length=length)
     export_store(store, Path(folder) / "dataset", "lerobot", fps, settings)
     return Path(folder) / "dataset", store
 
@@ -85,7 +86,6 @@ def edit_table(file, **columns):
     """Replaces columns of a parquet file, or what functions of a column make of it; None drops."""
     table = pq.read_table(file)
     for name, given in columns.items():
-        name = name.replace("__", "/")
         at = table.column_names.index(name)
         if given is None:
             table = table.remove_column(at)

@@ -62,8 +62,9 @@ class Spec:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind {self.kind!r}; valid kinds: {', '.join(KINDS)}")
         if (self.kind == "discrete") != (self.classes is not None):
-            given = f"kind {self.kind!r} with classes={self.classes}"
-            raise ValueError(f"{given}: discrete keys, and only they, have them")
+            raise ValueError(
+                f"{self.kind!r}, classes={self.classes}: for discrete keys, and no others"
+            )
         if self.names is not None and len(self.names) != self.width:
             raise ValueError(f"{len(self.names)} names for {self.width} numbers: one each")
         np.dtype(self.dtype)
@@ -74,13 +75,11 @@ class Spec:
         return sum(self.classes) if self.classes else int(np.prod(self.shape, dtype=int))
 
     def to_json(self) -> dict[str, Any]:
-        values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
-        return {name: value for name, value, default in values if value != default}
+        return {f.name: v for f in fields(self) if (v := getattr(self, f.name)) != f.default}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        given: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return cls(**given)
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
 
 
 Specs = Mapping[str, Spec]  # observation keys and targets, plus "action"
@@ -131,7 +130,6 @@ class Prediction(Protocol):
     def sample(self, noise: Tensor) -> Tensor: ...
     def loss(self, target: Tensor) -> Tensor:
         """Event dimensions summed, batch dimensions kept."""
-        ...
 
 
 class Loss(NamedTuple):
@@ -216,6 +214,10 @@ class WorldModel(nn.Module, ABC):
     def phases(self) -> list[Phase]:
         """The stretches of training, in order."""
         return [Phase("world", self.loss)]
+
+    def own(self, batch: Batch) -> Batch:
+        """The batch with actions as the model has them; most have those that were recorded."""
+        return batch
 
     def cells(self) -> list[nn.Module]:
         """Small modules called once a step, worth compiling."""

@@ -62,9 +62,7 @@ class Spec:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind {self.kind!r}; valid kinds: {', '.join(KINDS)}")
         if (self.kind == "discrete") != (self.classes is not None):
-            raise ValueError(
-                f"{self.kind!r}, classes={self.classes}: for discrete keys, and no others"
-            )
+            raise ValueError(f"{self.kind!r}, classes={self.classes}: discrete keys have classes")
         if self.names is not None and len(self.names) != self.width:
             raise ValueError(f"{len(self.names)} names for {self.width} numbers: one each")
         np.dtype(self.dtype)

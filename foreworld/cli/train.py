@@ -108,6 +108,14 @@ def _begun(args: Args) -> tuple[WorldModel, Learning, World | None]:
     learning = _learning(args, None if store else args.policy or usual_policy(_known(world)))
     data = overrides(args.family, args.preset, args.set)
     model = build(args.family, specs, data, args.seed)
+    if model.specs["action"] != specs["action"]:  # it finds actions that no world takes
+        if store is None:
+            raise ValueError(
+                f"{args.family} with labels=0 finds actions of its own, and {args.data} takes "
+                "others: record a video first with foreworld collect, and learn from that; or have "
+                "recorded actions read, as in --set labels=0.025"
+            )
+        world = None
     describe(args.run, args.family, model, world, to_dict(learning), store)
     return model, learning, world
 

@@ -55,6 +55,7 @@ from foreworld.vocab import (
 )
 
 Instants = Mapping[str, Tensor]
+RECORDED = "recorded"  # key of actions that are not the model's own
 
 
 class GenieState(NamedTuple):
@@ -135,16 +136,20 @@ class Genie(WorldModel):
         return self.dynamics.cells()
 
     def own(self, batch: Batch) -> Batch:
-        """The batch with the model's own actions: codes [B, T], read off the row that follows."""
+        """The batch with codes [B, T] as actions, read off the row that follows.
+
+        What was recorded in their place goes on as `recorded`.
+        """
         if self.naming is not None:
             return batch
-        return {**batch, "action": self._codes(batch)}
+        return {**batch, "action": self.codes(batch), RECORDED: batch["action"]}
 
     # -- training ----------------------------------------------------------------------------------
 
     def phases(self) -> list[Phase]:
         find = self.config.find
-        found = Phase("codes", self.find, find, ("finder", "codebook", "naming"))
+        parts = ("finder", "codebook", "naming")
+        found = Phase("codes", self.find, find, parts, rate=2.0)
         rest = [
             replace(p, loss=partial(self._obey, p.loss), share=(1 - find) * p.share)
             for p in self.dynamics.phases()
@@ -181,18 +186,16 @@ class Genie(WorldModel):
         steps = self._steps_of(batch)
         if not len(steps.t):  # of single frames
             return Diagnosis({})
-        said = self.finder.said(steps)
-        every = [
-            self.finder.tell(steps.before, v.expand(len(said), -1)) for v in self.codebook.unit
-        ]
-        return diagnose_codes(self.codebook(said), every, steps, self.dynamics.scales, batch)
+        done = batch.get(RECORDED, batch.get("action"))
+        tell, scales = self.finder.tell, self.dynamics.scales
+        return diagnose_codes(self._read(steps), self.codebook.unit, tell, steps, scales, done)
 
     # -- parts -------------------------------------------------------------------------------------
 
     def _obey(self, loss: Callable[[Batch], Loss], batch: Batch) -> Loss:
         """A loss of the dynamics on what they hear: codes, and recorded actions by their names."""
         with torch.no_grad():
-            codes = self._codes(batch)
+            codes = self.codes(batch)
             told = self.codebook.unit[codes]
             own = codes
             if self.naming is not None:
@@ -205,7 +208,7 @@ class Genie(WorldModel):
         return Loss(losses, GenieState(action, dream, None))
 
     @torch.no_grad()
-    def _codes(self, batch: Batch) -> Tensor:
+    def codes(self, batch: Batch) -> Tensor:
         """The number of the code from each row to the next [B, T]; 0 where nothing follows."""
         steps = self._steps_of(batch)
         codes = torch.zeros(batch["is_first"].shape, dtype=torch.long, device=self.device)

@@ -16,7 +16,7 @@ labels, or by a mask. So `elsewhere` warns; with recorded actions `nmi` decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -24,39 +24,46 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from foreworld.families.genie_finder import Steps
-from foreworld.families.scales import Scales
-from foreworld.vocab import Batch, Diagnosis
+from foreworld.families.scales import Scale, Scales
+from foreworld.vocab import Diagnosis
 
 CELL = 4  # pixels on a side of what is told or not
 TOLD = 0.5  # share of a cell's unforeseen change that a code must tell to have a say there
-MOST_ELSEWHERE, LEAST_NMI, LEAST_DB = 0.35, 0.2, 0.5  # beyond which there is an alarm
+MOST_ELSEWHERE, LEAST_NMI, LEAST_DB = 0.6, 0.2, 0.5  # beyond which there is an alarm
+LOOKED_AT = 256  # steps, at most, for which the pictures of all codes are drawn
 STILL = 0.25  # of the largest component of any action: less is no direction
 FEW = 32  # different actions that are classes of their own
 
 LABELS = "have some of the actions read, as in --set labels=0.025"
 
 
+Tell = Callable[[Mapping[str, Tensor], Tensor], dict[str, Tensor]]
+
+
 def diagnose_codes(
-    codes: Tensor,
-    every: Sequence[Mapping[str, Tensor]],
-    steps: Steps,
-    scales: Scales,
-    batch: Batch,
+    codes: Tensor, unit: Tensor, tell: Tell, steps: Steps, scales: Scales, recorded: Tensor | None
 ) -> Diagnosis:
-    """codes: [N] as read; every: what each of the K foretells of the N steps, scaled, by key."""
-    share = torch.bincount(codes, minlength=len(every)) / max(1, len(codes))
-    seen = [_errors(key, codes, share, every, steps, scales) for key in steps.after]
-    foreseen, own, other = (torch.cat(x, 1) for x in zip(*seen, strict=True))  # [N, cells]
-    total = foreseen.sum().clamp(min=1e-9)
+    """Of codes [N] as read from N steps, and what `tell` foretells by the vectors `unit` [K, C].
+
+    recorded: actions [B, T, ...] of all rows, if anybody noted them.
+    """
+    share = torch.bincount(codes, minlength=len(unit)) / len(codes)
+    some = torch.linspace(0, len(codes) - 1, min(len(codes), LOOKED_AT)).long().to(codes.device)
+    before = {k: x[some] for k, x in steps.before.items()}
+    every = [tell(before, vector.expand(len(some), -1)) for vector in unit]
+    seen = []
+    for key, after in steps.after.items():
+        told = torch.stack([said[key] for said in every], 1)
+        seen.append(_errors(codes[some], share, told, after[some], scales[key]))
+    blind, own, other = (torch.cat(x, 1) for x in zip(*seen, strict=True))  # [N', cells]
     values = {
         "codes_used": float((share > 0).sum()),
-        "usage_entropy": entropy(share) / math.log(len(every)),
+        "usage_entropy": entropy(share) / math.log(len(unit)),
         "delta_psnr": float(10 * (other.sum() / own.sum().clamp(min=1e-9)).log10()),
-        "elsewhere": float(foreseen[own > TOLD * foreseen].sum() / total),
+        "elsewhere": float(blind[own > TOLD * blind].sum() / blind.sum().clamp(min=1e-9)),
     }
-    action = batch.get("action")
-    if action is not None and action.shape[2:] != (0,):
-        done = classes(action[steps.row, steps.t - 1])
+    if recorded is not None and recorded.shape[2:] != (0,):
+        done = classes(recorded[steps.row, steps.t - 1])
         values |= {"nmi": nmi(codes, done), "accuracy": accuracy(codes, done)}
     return Diagnosis(values, alarms(values))
 
@@ -84,24 +91,19 @@ def alarms(values: Mapping[str, float]) -> tuple[str, ...]:
 
 
 def _errors(
-    key: str,
-    codes: Tensor,
-    share: Tensor,
-    every: Sequence[Mapping[str, Tensor]],
-    steps: Steps,
-    scales: Scales,
+    codes: Tensor, share: Tensor, told: Tensor, after: Tensor, scale: Scale
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Squared errors [N, cells] without the code, with it, and on average with any; of one key."""
-    after, std = steps.after[key], scales[key].std
-    told = torch.stack([x[key] for x in every], 1)  # [N, K, ...]
+    """Squared errors [N, cells] of one key without its code, with it, and on average with any.
+
+    told: by each code [N, K, ...]; what is said without one is their mean by `share` [K]. Pixels
+    count in the range of a picture, numbers in deviations.
+    """
     blind = (told * share.view(-1, *[1] * (after.ndim - 1))).sum(1)
     own = told[torch.arange(len(codes), device=codes.device), codes]
+    unit = scale.std.square() if scale.image else torch.ones_like(scale.std)
+    errors = (blind - after).square(), (own - after).square()
     other = (told - after.unsqueeze(1)).square().mean(1)
-    image = scales[key].image
-    # Pixels in the range of a picture, numbers in deviations.
-    unit = std.square() if image else torch.ones_like(std)
-    errors = ((blind - after).square(), (own - after).square(), other)
-    blind, own, other = (_cells(unit * e, image) for e in errors)
+    blind, own, other = (_cells(unit * e, scale.image) for e in (*errors, other))
     return blind, own, other
 
 

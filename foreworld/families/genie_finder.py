@@ -59,17 +59,19 @@ class Pictures(nn.Module):
         super().__init__()
         check_image_shape(shape, PATCH)
         colours = shape[-1] * PATCH * PATCH
-        self.stem = nn.Conv2d(colours * (past + 1), channels, 3, padding=1)
+        self.stem = nn.Conv2d(colours * (past + 1), channels, 1)
+        self.near = nn.Conv2d(channels, channels, 3, padding=1)
         self.motion = nn.Conv2d(channels, 2 * channels, 3, padding=1)
         self.width = 4 * channels
-        self.scene = nn.Conv2d(colours * past, channels, 3, padding=1)
+        self.scene = nn.Conv2d(colours * past, channels, 1)
         self.first, self.second = Told(channels, code), Told(channels, code)
         self.draw = nn.Conv2d(channels, colours, 1)
 
     def read(self, before: Tensor, after: Tensor) -> Tensor:
         """before: [N, past, H, W, C], after: [N, H, W, C] -> [N, width]."""
         stacked = torch.cat([*before.unbind(1), after - before[:, -1]], -1)
-        x = self.motion(F.silu(self.stem(patches(stacked, PATCH))))
+        x = F.silu(self.near(F.silu(self.stem(patches(stacked, PATCH)))))
+        x = self.motion(x)
         return torch.cat([x.amax((2, 3)), x.mean((2, 3))], -1)
 
     def tell(self, before: Tensor, code: Tensor) -> Tensor:

@@ -169,7 +169,7 @@ def _learning(args: Args, policy: str | None) -> Learning:
     from foreworld.training import LoopConfig, parse_duration
 
     if policy is None and args.train_ratio is not None:
-        raise ValueError("--train-ratio explores a world; these are episodes: name a world instead")
+        raise ValueError("--train-ratio explores a world, not episodes: name the world instead")
     if args.until is not None and args.train_ratio is None:
         raise ValueError(
             "--until waits for what is collected beside training: add --train-ratio 32"

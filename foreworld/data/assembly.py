@@ -21,6 +21,7 @@ from foreworld.data.alignment import (
     followed,
     gather,
     interpolate,
+    lasting,
     own_clock,
     steady_clock,
 )
@@ -116,7 +117,8 @@ class Life:
         now = {t.part.column: t.stamps for t in tracks if t.part.feature.moment == "now"}
         mapping, fps = self.plan.mapping, self.plan.fps
         if mapping.fps is not None and mapping.fps != fps:
-            return steady_clock(now, mapping.fps), False
+            acts = {t.part.column: lasting(t.stamps) for t in self.tracks.get("action", ())}
+            return steady_clock({**now, **acts}, mapping.fps), False
         clock = own_clock(now, fps)
         if fps is not None:
             check_rate(self.recording.name, fps, clock.rows)

@@ -11,8 +11,12 @@ from __future__ import annotations
 
 import json
 import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -28,6 +32,11 @@ MOST_EPISODES = 10_000_000
 MOST_FILES = 10_000_000
 COPY = "copy it again from where it came from"
 REWRITE = "write it again with its own tool"
+# What libraries raise when the bytes they were given are not what these say they are
+DAMAGE = (
+    *(OSError, EOFError, ValueError, KeyError, IndexError, TypeError, RuntimeError, OverflowError),
+    *(struct.error, zlib.error, zipfile.BadZipFile, tokenize.TokenError, SyntaxError, MemoryError),
+)
 NO_OBJECTS = "store numbers, booleans or text: objects would have to be unpickled, which runs code"
 
 
@@ -46,6 +55,23 @@ def inside(folder: Path, name: str, file: Path | str, what: str) -> Path:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise Broken(file, what, f"{name!r} is a link that leads out of the folder", fix)
     return path
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Whatever a library cannot make of a file inside the block is the file's fault: Broken."""
+
+    file: Path | str
+    what: str
+    fix: str = COPY
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if isinstance(error, DAMAGE) and not isinstance(error, Broken):
+            said = str(error) or type(error).__name__
+            raise Broken(self.file, self.what, f"cannot be read: {said}", self.fix) from error
 
 
 def read_json(path: Path, limit: int = JSON_BYTES) -> Any:
@@ -142,11 +168,8 @@ def rate(given: Any, file: Path | str) -> float:
 
 def members(path: Path) -> list[zipfile.ZipInfo]:
     """What a zip file holds. Raises Broken if it is none, holds bombs, or names paths outside."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise Broken(path, "the archive", str(error), COPY) from error
+    with Reading(path, "the archive"), zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
     stored, size = 0, path.stat().st_size
     for info in infos:
         inside(path.parent, info.filename, path, "a name in the archive")
@@ -175,13 +198,8 @@ def _arrays(path: Path, infos: list[zipfile.ZipInfo]) -> Iterator[tuple[str, np.
     with zipfile.ZipFile(path) as archive:
         for info in infos:
             name = info.filename.removesuffix(".npy")
-            try:
-                with archive.open(info) as part:
-                    yield name, _array(part, path, name, info.file_size)
-            except (ValueError, zipfile.BadZipFile, EOFError, OSError) as error:
-                if isinstance(error, Broken):
-                    raise
-                raise Broken(path, name, str(error), COPY) from error
+            with Reading(path, name), archive.open(info) as part:
+                yield name, _array(part, path, name, info.file_size)
 
 
 def _array(part: Any, path: Path, name: str, size: int) -> np.ndarray:

@@ -41,6 +41,7 @@ WRITERS = {
     "minari": "foreworld.data.minari:MinariWriter",
     "hdf5": "foreworld.data.hdf5:Hdf5Writer",
     "zarr": "foreworld.data.zarr:ZarrWriter",
+    "mcap": "foreworld.data.mcap_writer:McapWriter",
 }
 
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from foreworld.data.bounds import COPY, rate
+from foreworld.data.bounds import COPY, Reading, rate
 from foreworld.data.columns import Chain, Lazy
 from foreworld.data.hdf5_files import (
     SUFFIXES,
@@ -53,18 +53,22 @@ class Hdf5Source:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._files: dict[Path, Any] = {}
-        self._places = [p for f in _files(self.path) for p in places(self._file(f), f)]
+        self._shared: tuple[Path, str] | None = None
+        self._places: list[Place] = []
+        for file in _files(self.path):
+            with Reading(file, "its groups"):
+                self._places += places(self._file(file), file)
         if not self._places:
             raise Broken(self.path, "the file", "holds no rows", COPY)
         first = self._places[0]
-        self._shared: tuple[Path, str] | None = None
-        self._arrays = self._relevant(first)
-        self.features = {
-            key: _described(key, array, first.file)
-            for key, array in self._arrays.items()
-            if key.split("/")[0] not in NEXT
-        }
-        self.fps: float | None = _rate(self._file(first.file), first)
+        with Reading(first.file, first.group):
+            self._arrays = self._relevant(first)
+            self.features = {
+                key: _described(key, array, first.file)
+                for key, array in self._arrays.items()
+                if key.split("/")[0] not in NEXT
+            }
+            self.fps: float | None = _rate(self._file(first.file), first)
 
     @classmethod
     def fits(cls, path: Path) -> bool:
@@ -80,6 +84,10 @@ class Hdf5Source:
 
     def __getitem__(self, id: int) -> Recording:
         place = self._places[id]
+        with Reading(place.file, place.group):
+            return self._recording(place)
+
+    def _recording(self, place: Place) -> Recording:
         arrays = self._relevant(place)
         group = self._file(place.file)[place.group]
         columns: dict[str, Column] = {

@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from foreworld.data.bounds import AT_ONCE, COPY, NO_OBJECTS, REWRITE, believable, same_shape
+from foreworld.data.bounds import (
+    AT_ONCE,
+    COPY,
+    NO_OBJECTS,
+    REWRITE,
+    Reading,
+    believable,
+    same_shape,
+)
 from foreworld.data.columns import Lazy, as_told, clock, feature_of, rows_of
 from foreworld.data.pictures import is_picture, picture_feature, unpack
 from foreworld.data.recording import Broken, Feature
@@ -24,6 +32,7 @@ SUFFIXES = (".h5", ".hdf5", ".hdf")
 DEEPEST = 12  # groups within groups; a loop of links is deeper
 MOST_NAMES = 1_000_000
 PLAIN = "biuf"
+UNPACK = "copy it again, or unpack it where it was made (h5repack -f NONE)"
 
 
 def is_hdf5(path: Path) -> bool:
@@ -69,10 +78,7 @@ def children(group: Any, path: Path) -> dict[str, Any]:
         if isinstance(link, h5py.ExternalLink):
             wrong = f"links to {link.filename!r}"
             raise Broken(path, f"{group.name}/{name}", wrong, "copy what it links to into the file")
-    try:
-        parts = {name: group[name] for name in group}
-    except (KeyError, OSError, RuntimeError) as error:
-        raise Broken(path, group.name, f"cannot be followed: {error}", COPY) from error
+    parts = {name: group[name] for name in group}
     return {name: p for name, p in parts.items() if isinstance(p, h5py.Group | h5py.Dataset)}
 
 
@@ -99,11 +105,8 @@ def lazy(dataset: Any, feature: Feature, path: Path, fps: float | None, rows: sl
 
 def read(dataset: Any, path: Path, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
     """Some rows, or all. Raises Broken where the file is damaged or lacks a codec."""
-    try:
+    with Reading(path, dataset.name, UNPACK):
         return rows_of(dataset, rows) if isinstance(rows, np.ndarray) else dataset[rows]
-    except (OSError, RuntimeError) as error:
-        fix = "copy it again, or decompress it where it was made (h5repack -f NONE)"
-        raise Broken(path, dataset.name, f"cannot be read: {error}", fix) from error
 
 
 def small(dataset: Any, path: Path) -> np.ndarray:

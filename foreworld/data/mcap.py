@@ -72,7 +72,8 @@ class McapSource:
         task = next((notes[name] for name in TASKS if name in notes), None)
         doubled = {c.topic: file.messages[n].doubled for n, c in file.channels.items()}
         facts = {"notes": notes, "unread": unread, "doubled": doubled, "begin_ns": begin}
-        return Recording(str(file.path), columns, task, None, facts)
+        ended = {"true": True, "false": False}.get(notes.get("terminal", ""))  # as ours say
+        return Recording(str(file.path), columns, task, ended, facts)
 
     def __iter__(self) -> Iterator[Recording]:
         return (self[id] for id in range(len(self)))

@@ -165,7 +165,7 @@ class McapFile:
         return memoryview(whole)
 
     def _payload(self, data: memoryview, offset: int) -> memoryview:
-        if offset + MESSAGE.size <= len(data):
+        if 0 <= offset <= len(data) - MESSAGE.size:
             kind, length, *_ = MESSAGE.unpack_from(data, offset)
             if kind == MESSAGE_RECORD and offset + RECORD + length <= len(data):
                 return data[offset + MESSAGE.size : offset + RECORD + length]

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from foreworld.data.bounds import COPY, REWRITE, json_of, rate, read_json, same_count
+from foreworld.data.bounds import COPY, REWRITE, Reading, json_of, rate, read_json, same_count
 from foreworld.data.columns import Lazy
 from foreworld.data.hdf5_files import attributes, children, datasets, described, lazy, open_hdf5
 from foreworld.data.hdf5_writer import steps_of, store, texts
@@ -49,9 +49,10 @@ class MinariSource:
         folder = _data_folder(self.path)
         self._manifest = folder / "metadata.json"
         self._metadata: dict[str, Any] = _metadata(self._manifest)
-        self._stored = _open(folder, self._metadata, self._manifest)
-        self._check_totals()
-        told = self._described()
+        with Reading(folder, "episodes"):
+            self._stored = _open(folder, self._metadata, self._manifest)
+            self._check_totals()
+            told = self._described()
         self._starts = {k: int(f.low) for k, f in told.items() if f.classes and f.low}  # type: ignore[arg-type]
         self.features = {
             key: replace(feature, low=None) if feature.classes else feature
@@ -75,6 +76,10 @@ class MinariSource:
         return len(self._stored)
 
     def __getitem__(self, id: int) -> Recording:
+        with Reading(self._stored.file, f"episode {id}"):
+            return self._recording(id)
+
+    def _recording(self, id: int) -> Recording:
         arrays, facts, name = self._stored.episode(id)
         rows = self._rows(arrays, facts, name)
         columns: dict[str, Column] = {}

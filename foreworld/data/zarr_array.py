@@ -24,6 +24,7 @@ from foreworld.data.bounds import (
     COPY,
     NO_OBJECTS,
     REWRITE,
+    Reading,
     believable,
     inside,
     json_of,
@@ -75,11 +76,13 @@ class Archive:
         return {name: info.file_size for name, info in self._infos.items()}
 
     def read(self, name: str) -> bytes:
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self._infos[name]) as part:
-                return part.read(self._infos[name].file_size)
-        except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-            raise Broken(self.path, name, str(error), COPY) from error
+        info = self._infos[name]
+        with (
+            Reading(self.path, name),
+            zipfile.ZipFile(self.path) as archive,
+            archive.open(info) as part,
+        ):
+            return part.read(info.file_size)
 
 
 @dataclass(frozen=True)

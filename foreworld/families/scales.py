@@ -107,10 +107,6 @@ class Scales(nn.Module):
             scaled[key] = self[key](batch[key]) if safe(key) in self.parts else batch[key]
         return scaled
 
-    def unmeasured(self, keys: Iterable[str]) -> list[str]:
-        """Those of `keys` whose statistics no batch has ever told."""
-        return [k for k in keys if safe(k) in self.parts and not self[k].count]
-
 
 def as_float(x: Tensor) -> Tensor:
     """Bytes -> [0, 1]; anything else as float32."""

@@ -11,13 +11,12 @@ import plotly.graph_objects as go
 
 from foreworld.cli.data_numbers import numbers
 from foreworld.cli.tables import MOMENTS, moments_of
-from foreworld.data.mapping import PRESENT
 from foreworld.disk import write_whole
 from foreworld.episodes import EpisodeStore
 from foreworld.evaluation import film, page
 from foreworld.evaluation.curves import COLOURS, dressed
 from foreworld.evaluation.page import Line, Section
-from foreworld.vocab import Episode, Specs
+from foreworld.vocab import PRESENT, Episode, Specs
 
 FRAMES = 8  # of each camera
 POINTS = 600  # of each curve: more than a page has pixels for

@@ -25,13 +25,13 @@ from foreworld.data.alignment import (
     own_clock,
     steady_clock,
 )
-from foreworld.data.mapping import PRESENT, TASK, Part, Rule, convert
+from foreworld.data.mapping import TASK, Part, Rule, convert
 from foreworld.data.plan import Plan, not_finite
 from foreworld.data.recording import Broken, Column, Feature, Recording
 from foreworld.data.report import Report
 from foreworld.episodes.row import row_dtype, row_specs
 from foreworld.streams.images import shrink
-from foreworld.vocab import Episode, Spec
+from foreworld.vocab import PRESENT, Episode, Spec
 
 PIECE_BYTES = 128_000_000  # of one episode in memory: longer recordings are split
 SLAB_BYTES = 32_000_000  # of pictures as they come, before they are shrunk

@@ -32,7 +32,6 @@ from foreworld.vocab import Spec
 Way = Literal["previous", "nearest", "linear", "sum", "any"]
 Bound = float | tuple[float, ...] | None
 TASK = "task"  # the column that a recording's instruction is told as
-PRESENT = "present."  # prefix of the keys that say whether another was recorded
 NO_ACTION = Spec((0,), "float32", "vector")
 UNITS = {  # what one of them is in a unit of the same quantity
     "deg": ("rad", np.pi / 180), "rad": ("rad", 1.0), "rev": ("rad", 2 * np.pi),

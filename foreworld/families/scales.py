@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from foreworld.vocab import Spec
+from foreworld.vocab import PRESENT, Spec
 
 SLOWEST = 1e-3  # weight of a new batch once many were seen: scales drift, they do not jump
 
@@ -96,7 +96,9 @@ class Scales(nn.Module):
             return
         for key, value in batch.items():
             if safe(key) in self.parts:
-                self[key].update(value)
+                there = batch.get(PRESENT + key)  # what was not recorded is no zero
+                if there is None or bool(there.any()):
+                    self[key].update(value if there is None else value[there].unsqueeze(1))
 
     def forward(self, batch: Mapping[str, Tensor], keys: Iterable[str]) -> dict[str, Tensor]:
         """What has a scale is scaled. Raises ValueError for a key whose statistics are missing."""

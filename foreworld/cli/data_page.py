@@ -54,7 +54,7 @@ def _lines(found: Mapping[str, Any], report: Mapping[str, Any] | None) -> list[L
         for key, share in found["present"].items()
     ]
     lines += [
-        Line(f"{key} never changes in: {', '.join(names)}.", False)
+        Line(f"{key} never changes in: {', '.join(names)}.")
         for key, names in found["still"].items()
     ]
     for why, counts in ((report or {}).get("dropped") or {}).items():
@@ -122,7 +122,8 @@ def _curves(
             name=names[n] if names else f"{key} {n}" if values.shape[1] > 1 else key,
             line={"color": COLOURS[n % len(COLOURS)], "width": 1.6},
         )  # fmt: skip
-    figure.update_yaxes(title=f"{key} [{unit}]" if unit else key)
+    more = f", {CURVES} of {values.shape[1]}" if values.shape[1] > CURVES else ""
+    figure.update_yaxes(title=(f"{key} [{unit}]" if unit else key) + more)
     return dressed(figure, "seconds" if fps else "step").update_layout(height=CURVE_PX)
 
 
@@ -146,6 +147,7 @@ def _dropped(report: Mapping[str, Any]) -> str:
     ]
     clock = {"rows a second": report["fps"], "tolerance": report["tolerance"],
              "recordings": report["recordings"], "episodes": report["episodes"],
-             "last rows repeated": report["repeated"] or None}  # fmt: skip
+             "last rows repeated": report["repeated"] or None,
+             "columns left out": ", ".join(report.get("unused", ())) or None}  # fmt: skip
     table = page.table(("why", "recordings", "rows", "such as"), rows) if rows else ""
     return page.facts(clock) + (table or "<p>Nothing.</p>")

@@ -118,6 +118,7 @@ def _some_episodes(path: Path) -> tuple[list[Any], list[Any]]:
 
 def _store(path: Path) -> dict[str, Any]:
     from foreworld.cli.tables import print_facts, print_specs
+    from foreworld.data.stored import noted, noted_fps
     from foreworld.episodes import EpisodeStore
 
     with EpisodeStore.open(path) as store:
@@ -129,6 +130,10 @@ def _store(path: Path) -> dict[str, Any]:
             "longest": max(lengths, default=None),
             "size_mb": _size_mb(path),
         }
+        came = noted(path)
+        if came is not None:
+            facts |= {"imported_from": came["dataset"], "format": came["format"]}
+        facts |= {"fps": noted_fps(path)}
         print_facts(str(path), facts)
         print_specs("keys", store.specs)
         numbers = _statistics(store) if len(store) else None

@@ -173,7 +173,8 @@ class LeRobotWriter:
             path = self.folder / DATA_PATH.format(**_spot(self._file))
             path.parent.mkdir(parents=True, exist_ok=True)
             self._data = self._tables.ParquetWriter(str(path), table.schema, compression="snappy")
-        self._data.write_table(table, row_group_size=len(table))
+        writer: Any = self._data
+        writer.write_table(table, row_group_size=len(table))
         return self._file
 
     # Films

@@ -188,6 +188,8 @@ def _whole_spec(rule: Rule, parts: list[Part]) -> Spec:
         raise ValueError(f"kind {rule.kind!r} takes one column of {' or '.join(fitting)}")
     if rule.kind == "text":
         return Spec((rule.text_bytes or 1,), "uint8", "text")
+    if told[0].content == "depth" and rule.high is None and told[0].high is None:
+        raise ValueError("how far does depth reach? Say `high`, as in 4.0")
     height, width, channels = told[0].shape
     return Spec((*shrunk_shape(height, width, rule.image_size), channels), "uint8", "image")
 

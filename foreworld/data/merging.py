@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from foreworld.data.plan import TOLD
+from foreworld.data.stored import PARTS, noted_fps
 from foreworld.disk import whole_folder, write_json
 from foreworld.episodes import EpisodeStore
 from foreworld.episodes.row import row_specs
@@ -22,7 +23,6 @@ from foreworld.errors import unknown
 from foreworld.log import progress
 from foreworld.vocab import PRESENT, Episode, Spec, Specs
 
-PARTS = "parts.json"  # beside a merged store: whose episodes come first, and how many
 NOTES = ("world.json", "import.json")  # beside a store: how its episodes were made
 
 
@@ -31,9 +31,10 @@ def merge(stores: Sequence[EpisodeStore], path: str | Path, flag_missing: bool =
 
     The bounds of actions and the room of texts are those of all together. flag_missing: a key that
     some stores lack is zeros there, and `present.KEY` says so; otherwise, and where keys differ in
-    anything else, raises ValueError naming them.
+    anything else, raises ValueError naming them; also where rows are known to differ in length.
     """
     specs = common([store.specs for store in stores], flag_missing)
+    _check_rates(stores)
     with whole_folder(path) as folder:
         bar = progress("merging", sum(map(len, stores)))
         with EpisodeStore.create(folder, specs) as out, bar as advance:
@@ -157,6 +158,17 @@ def _widened(episode: Episode, theirs: Specs, specs: Specs) -> Episode:
     return Episode(steps)
 
 
+def _check_rates(stores: Sequence[EpisodeStore]) -> None:
+    """One step has to be as long everywhere, or one action would do two different things."""
+    rates = {str(store.path): noted_fps(store.path) for store in stores}
+    known = {path: fps for path, fps in rates.items() if fps is not None}
+    if len(set(known.values())) > 1:
+        told = ", ".join(f"{path} {fps:g}" for path, fps in known.items())
+        raise ValueError(
+            f"rows a second differ: {told}; import them at one rate: data import --set fps=N"
+        )
+
+
 def _parts(stores: Sequence[EpisodeStore]) -> list[dict[str, object]]:
     """Where the episodes came from: names of folders, numbered where two are called the same."""
     parts: list[dict[str, object]] = []
@@ -164,7 +176,8 @@ def _parts(stores: Sequence[EpisodeStore]) -> list[dict[str, object]]:
         name, taken = store.path.resolve().name, {part["name"] for part in parts}
         several = (f"{name}_{n}" for n in range(2, len(stores) + 1))
         unique = name if name not in taken else next(n for n in several if n not in taken)
-        parts.append({"name": unique, "episodes": len(store), "steps": store.num_steps})
+        size = {"episodes": len(store), "steps": store.num_steps}
+        parts.append({"name": unique, **size, "fps": noted_fps(store.path)})
     return parts
 
 

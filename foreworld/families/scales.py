@@ -35,10 +35,10 @@ class Scale(nn.Module):
     @torch.no_grad()
     def update(self, x: Tensor) -> None:
         """Move towards a batch [B, T, ...]; exactly its statistics the first time."""
+        self.check(x)
         self.count += 1
         if self.image and self.count > SETTLED and self.count % SELDOM:
             return  # looking at all pixels again would cost as much as reading them
-        self.check(x)
         flat = as_float(x).flatten(0, 1)
         weight = (1 / self.count).clamp(min=SLOWEST)
         self.mean += weight * (flat.mean(0) - self.mean)
@@ -108,10 +108,6 @@ class Scales(nn.Module):
                 raise ValueError(f"no statistics of key {key!r}: the model was built without it")
             scaled[key] = self[key](batch[key]) if safe(key) in self.parts else batch[key]
         return scaled
-
-    def unmeasured(self, keys: Iterable[str]) -> list[str]:
-        """Those of `keys` whose statistics no batch has ever told."""
-        return [k for k in keys if safe(k) in self.parts and not self[k].count]
 
 
 def as_float(x: Tensor) -> Tensor:

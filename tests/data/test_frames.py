@@ -12,7 +12,7 @@ from foreworld.data.recording import Broken
 
 
 def scene(count, height=32, width=48):
-    """Smooth pictures that differ from frame to frame, so that a lossy film tells which is which."""
+    """Smooth pictures that differ from frame to frame: a lossy film tells which is which."""
     y, x = np.mgrid[:height, :width]
     rows = [np.stack([x * 2 + 2 * n, y * 3, np.full_like(x, 5 * n)], -1) for n in range(count)]
     return np.stack(rows).astype(np.uint8)
@@ -95,11 +95,10 @@ def test_lossy_codecs_are_small_and_alike(tmp_path, codec, likeness):
 
 
 def test_better_quality_is_closer(tmp_path):
-    frames = scene(6, 64, 64)
-    told = [
-        psnr(frames, decode(film_of(tmp_path / f"{q}.mp4", frames, codec="h264", quality=q), np.arange(6)))
-        for q in (10, 40)
-    ]  # fmt: skip
+    frames, told = scene(6, 64, 64), []
+    for quality in (10, 40):
+        film = film_of(tmp_path / f"{quality}.mp4", frames, codec="h264", quality=quality)
+        told.append(psnr(frames, decode(film, np.arange(6))))
     assert told[0] > told[1] + 3
 
 

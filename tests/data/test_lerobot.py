@@ -259,7 +259,7 @@ QUIRKS = {
         lambda info: info["features"]["action"].update(names={"motors": ["pan", "tilt"]}),
     ),
     "plain lists": lambda copy: edit_table(
-        copy / DATA, **{"action": lambda rows: pa.array(rows, pa.list_(pa.float32()))}
+        copy / DATA, action=lambda rows: pa.array(rows, pa.list_(pa.float32()))
     ),
     "one row group": lambda copy: pq.write_table(pq.read_table(copy / DATA), copy / DATA),
     "counts nobody made": lambda copy: edit_json(

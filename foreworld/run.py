@@ -211,8 +211,16 @@ def load_policy(run: Run, sample: bool = False, seed: int = 0) -> Policy:
         )
     learner = make_learner(run.model, name, training["learner_config"])
     assert learner is not None
-    learner.load(load_checkpoint(_newest(run.path), ["policy"]).arrays["policy"])
+    learner.load(policy_arrays(run)["policy"])
     return learner.policy(seed, sample)
+
+
+def policy_arrays(run: Run) -> dict[str, dict[str, Tensor]]:
+    """Weights of the policy that a run learned, as a group of a checkpoint; {}: it learned none."""
+    newest = _newest(run.path)
+    if "policy.safetensors" not in read_manifest(newest)["files"]:
+        return {}
+    return load_checkpoint(newest, ["policy"]).arrays
 
 
 def restore_model(document: Mapping[str, Any], family: str | None = None) -> WorldModel:

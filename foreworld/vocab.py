@@ -28,6 +28,7 @@ from torch import Tensor, nn
 KINDS = ("image", "vector", "discrete", "text")
 FLAGS = ("is_first", "is_last", "is_terminal")
 LEGAL = "legal"  # key of a world whose actions are not always allowed: which are, [A] of 0 and 1
+PRESENT = "present."  # prefix of keys that say where another was recorded; it is zeros elsewhere
 CONTROL = ("action", "reward", *FLAGS)  # everything in a step that is not an observation
 
 
@@ -129,9 +130,7 @@ class Prediction(Protocol):
     @property
     def mean(self) -> Tensor: ...
     def sample(self, noise: Tensor) -> Tensor: ...
-    def loss(self, target: Tensor) -> Tensor:
-        """Event dimensions summed, batch dimensions kept."""
-        ...
+    def loss(self, target: Tensor) -> Tensor: ...  # event dimensions summed, batch dimensions kept
 
 
 class Loss(NamedTuple):

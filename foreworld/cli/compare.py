@@ -144,7 +144,7 @@ def _data(args: Args) -> tuple[str, Path | None]:
     path = Path(args.data)
     if path.exists():
         if args.online:
-            raise ValueError("--online explores a world; these are episodes: name a world instead")
+            raise ValueError("--online explores a world, not episodes: name the world instead")
         if StoredSource.fits(path):
             return args.data, None
         if not (args.run / "episodes").exists():

@@ -22,13 +22,16 @@ class Export:
         from foreworld.cli.tables import print_facts
         from foreworld.cli.world import read_keywords
         from foreworld.data.exporting import export_store
-        from foreworld.data.stored import StoredSource
+        from foreworld.data.stored import noted_fps
+        from foreworld.episodes import EpisodeStore
 
-        source = StoredSource(self.store)
-        with source.store as store:
-            export_store(store, self.out, self.to, self.fps or source.fps, read_keywords(self.set))
-            facts = {"format": self.to, "episodes": len(store), "rows": store.num_steps}
-        facts["fps"] = self.fps or source.fps
+        fps = self.fps or noted_fps(self.store)
+        if fps is None:
+            raise ValueError(f"nobody noted how fast the steps of {self.store} are: say --fps 10")
+        with EpisodeStore.open(self.store) as store:
+            export_store(store, self.out, self.to, fps, read_keywords(self.set))
+            facts: dict[str, Any] = {"format": self.to, "episodes": len(store), "fps": fps}
+            facts["rows"] = store.num_steps
         facts["size_mb"] = sum(f.stat().st_size for f in self.out.rglob("*") if f.is_file()) / 1e6
         print_facts(str(self.out), facts)
         return {"out": str(self.out), **facts}

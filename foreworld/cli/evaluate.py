@@ -137,7 +137,7 @@ def _world(world: World | None, args: Args) -> World:
     if world is None:
         raise ValueError(
             f"{args.run} was trained on episodes alone: run.json names no world to act in. "
-            "Collect with: foreworld collect WORLD, and train on that"
+            f"foreworld trust {args.run} examines it on episodes that it never saw"
         )
     wishes = [*args.env, *([f"task={args.task}"] if args.task else [])]
     return replace(world, env_kwargs={**world.env_kwargs, **read_keywords(wishes)})

@@ -63,6 +63,9 @@ class Args:
     replan_every: int = 2  # steps between two of these plans
     learner: str | None = None  # actor_critic: a policy learned in imagination, which collects
     learner_set: tuple[str, ...] = ()  # of the learner's config: horizon=15 entropy=1e-3
+    # while a learner collects: the chance of a random action, or deviations in halves of the range
+    noise: float = 0.0
+    mix: tuple[str, ...] = ()  # of a merged store: shares of its parts, as in kitchen=3 garage=1
     num_envs: int = 8  # parallel worlds
     seed: int = 0  # of weights, batches and worlds
     log: tuple[str, ...] = ("jsonl",)  # also: console, tensorboard, wandb, mlflow, trackio
@@ -164,12 +167,12 @@ def _source(args: Args, stack: ExitStack) -> Taken:
 
 def _learning(args: Args, policy: str | None) -> Learning:
     """The settings to keep. Raises ValueError for those that make no sense."""
-    from foreworld.cli.learning import Learning, learner_overrides, planner_overrides
+    from foreworld.cli.learning import Learning, learner_overrides, planner_overrides, shares
     from foreworld.config import override
     from foreworld.training import LoopConfig, parse_duration
 
     if policy is None and args.train_ratio is not None:
-        raise ValueError("--train-ratio explores a world; these are episodes: name a world instead")
+        raise ValueError("--train-ratio explores a world, not episodes: name the world instead")
     if args.until is not None and args.train_ratio is None:
         raise ValueError(
             "--until waits for what is collected beside training: add --train-ratio 32"
@@ -189,6 +192,8 @@ def _learning(args: Args, policy: str | None) -> Learning:
         args.replan_every,
         args.learner,
         learner_overrides(args.learner, args.learner_set),
+        args.noise,
+        shares(args.mix),
     )
     learning.budget  # noqa: B018 (raises where there is none)
     return learning

@@ -103,6 +103,11 @@ def followed(stamps: np.ndarray, period: float) -> np.ndarray:
     return np.append(stamps[1:], stamps[-1:] + period_of(stamps, period))
 
 
+def lasting(stamps: np.ndarray) -> np.ndarray:
+    """Stamps of actions, and when the last of them is over."""
+    return np.append(stamps, stamps[-1:] + period_of(stamps, 0.0))
+
+
 def period_of(stamps: np.ndarray, otherwise: float) -> float:
     """Median seconds between stamps."""
     return float(np.median(np.diff(stamps))) if len(stamps) > 1 else otherwise

@@ -21,16 +21,17 @@ from foreworld.data.alignment import (
     followed,
     gather,
     interpolate,
+    lasting,
     own_clock,
     steady_clock,
 )
-from foreworld.data.mapping import PRESENT, TASK, Part, Rule, convert
+from foreworld.data.mapping import TASK, Part, Rule, convert
 from foreworld.data.plan import Plan, not_finite
-from foreworld.data.recording import Broken, Column, Recording
+from foreworld.data.recording import Broken, Column, Feature, Recording
 from foreworld.data.report import Report
 from foreworld.episodes.row import row_dtype, row_specs
 from foreworld.streams.images import shrink
-from foreworld.vocab import Episode, Spec
+from foreworld.vocab import PRESENT, Episode, Spec
 
 PIECE_BYTES = 128_000_000  # of one episode in memory: longer recordings are split
 SLAB_BYTES = 32_000_000  # of pictures as they come, before they are shrunk
@@ -116,7 +117,8 @@ class Life:
         now = {t.part.column: t.stamps for t in tracks if t.part.feature.moment == "now"}
         mapping, fps = self.plan.mapping, self.plan.fps
         if mapping.fps is not None and mapping.fps != fps:
-            return steady_clock(now, mapping.fps), False
+            acts = {t.part.column: lasting(t.stamps) for t in self.tracks.get("action", ())}
+            return steady_clock({**now, **acts}, mapping.fps), False
         clock = own_clock(now, fps)
         if fps is not None:
             check_rate(self.recording.name, fps, clock.rows)
@@ -192,7 +194,7 @@ class Life:
         for start in range(0, len(index), slab):
             frames = track.column.read(index[start : start + slab])
             if feature.content == "depth":
-                frames = _grey(frames, rule, feature.low, feature.high)
+                frames = _grey(frames, rule, feature)
             if frames.dtype != np.uint8 or frames.shape[1:] != feature.shape:
                 wrong = f"{frames.dtype} {frames.shape[1:]}, not uint8 {feature.shape} as it says"
                 fix = "correct the shape that the dataset states"
@@ -254,13 +256,14 @@ def _cut(piece: Piece, room: int) -> list[Piece]:
     return [Piece(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False)]
 
 
-def _grey(depth: np.ndarray, rule: Rule, low: object, high: object) -> np.ndarray:
-    """Depth as bytes: 0 at `low` or nearer, 255 at `high` or farther."""
-    near = float(np.min(rule.low if rule.low is not None else (low or 0.0)))  # type: ignore[arg-type]
-    far = rule.high if rule.high is not None else high
-    if far is None:
-        raise ValueError("how far does depth reach? Say `high` in its rule, as in 4.0")
-    share = (np.nan_to_num(depth, nan=near) - near) / (float(np.max(far)) - near)  # type: ignore[arg-type]
+def _grey(depth: np.ndarray, rule: Rule, feature: Feature) -> np.ndarray:
+    """Depth as bytes: 0 at `low` or nearer, 255 at `high` or farther; unknown depth is 0."""
+    near, far = (
+        getattr(rule, which) if getattr(rule, which) is not None else getattr(feature, which)
+        for which in ("low", "high")
+    )
+    near, far = float(np.min(near or 0.0)), float(np.max(far))
+    share = (np.nan_to_num(depth, nan=near) - near) / (far - near)
     return np.round(255 * np.clip(share, 0, 1)).astype(np.uint8)
 
 

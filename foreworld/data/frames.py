@@ -74,12 +74,13 @@ class Film:
         nearest = np.clip(nearest, 0, len(self) - 1)
         off = np.abs(self.stamps[nearest] - seconds)
         if (off > tolerance).any():
-            worst = int(np.argmax(off))
+            first = int(np.argmax(off > tolerance))
             wrong = (
-                f"no frame at {seconds[worst]:.4f} s: the nearest is {off[worst]:.4f} s away, of "
+                f"no frame at {seconds[first]:.4f} s: the nearest is {off[first]:.4f} s away, of "
                 f"{len(self)} frames over {self.stamps[-1]:.4f} s"
             )
-            raise Broken(self.path, "time stamps", wrong, "the rate or the video is another one's")
+            fix = "correct the rate, or where the episode begins, or encode the video again"
+            raise Broken(self.path, "time stamps", wrong, fix)
         return nearest
 
 
@@ -223,6 +224,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
                 raise Broken(path, "video", "holds no video stream", REENCODE)
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1  # whoever reads many films reads them in parallel
+            # A decoder paints over what it cannot read, and goes on; nobody would know.
+            stream.codec_context.options = {"err_detect": "explode"}
             yield container, stream
     except (av.error.FFmpegError, OSError) as error:
         said = getattr(error, "strerror", None) or str(error)

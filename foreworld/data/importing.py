@@ -50,6 +50,8 @@ def import_dataset(
     plan = plan or survey(source, mapping, None, broken)
     report = Report(str(source.path), source.format, mapping.fps or source.fps)
     report.tolerance = _said(mapping, source.fps)
+    used = {part.column for parts in plan.parts.values() for part in parts}
+    report.unused = [name for name in source.features if name not in used]
     for name, error in plan.refused:
         report.recordings += 1
         report.drop(_why(error), name)

@@ -67,6 +67,9 @@ class LeRobotSource:
         entry = self.manifest.entries[id]
         shard = self._shards(entry.data)
         same_count(entry.data, "num_rows", self.manifest.rows[entry.data], shard.rows)
+        for name, column in self.manifest.columns.items():
+            if column.dtype != "video":
+                shard.require(name)
         stamps, tasks = self._clock(id, entry, shard)
         columns: dict[str, Any] = {}
         for name, column in self.manifest.columns.items():

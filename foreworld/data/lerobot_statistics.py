@@ -57,7 +57,7 @@ def _check_one(file: Path, what: str, said: Any, column: Column) -> None:
         if not isinstance(said, dict) or (place in QUANTILES and place not in said):
             continue
         try:
-            values[place] = np.asarray(said[place], np.float64).reshape(-1)
+            values[place] = np.array(said[place], np.float64, ndmin=1).reshape(-1)
         except (KeyError, ValueError, TypeError):
             raise Broken(file, f"{what}.{place}", "is missing or no numbers", FORGET) from None
         if values[place].size not in wide:

@@ -173,7 +173,8 @@ class LeRobotWriter:
             path = self.folder / DATA_PATH.format(**_spot(self._file))
             path.parent.mkdir(parents=True, exist_ok=True)
             self._data = self._tables.ParquetWriter(str(path), table.schema, compression="snappy")
-        self._data.write_table(table, row_group_size=len(table))
+        writer: Any = self._data
+        writer.write_table(table, row_group_size=len(table))
         return self._file
 
     # Films
@@ -229,9 +230,8 @@ class LeRobotWriter:
 
     def _write_tasks(self) -> None:
         """A data frame whose index is the text: what pandas would write, without pandas."""
-        table = self._arrow.table(
-            {"task_index": np.arange(len(self._tasks)), TASK: list(self._tasks)}
-        )
+        texts = self._arrow.array(list(self._tasks), self._arrow.string())
+        table = self._arrow.table({"task_index": np.arange(len(self._tasks)), TASK: texts})
         table = table.replace_schema_metadata({"pandas": pandas_index(TASK, "task_index")})
         self._tables.write_table(table, self.folder / "meta/tasks.parquet")
 

@@ -57,11 +57,15 @@ class Shard:
     def _size(self) -> int:
         return self.path.stat().st_size
 
-    def column(self, name: str, start: int, count: int) -> Any:
-        """Rows of a column as a chunked Arrow array."""
+    def require(self, name: str) -> None:
+        """Raises Broken if a column is not there."""
         if name not in self.names:
             wrong = f"is not there; there are: {', '.join(self.names)}"
             raise Broken(self.path, f"column {name!r}", wrong, "correct features in info.json")
+
+    def column(self, name: str, start: int, count: int) -> Any:
+        """Rows of a column as a chunked Arrow array."""
+        self.require(name)
         if start + count > self.rows:
             wrong = f"{self.rows} rows, the manifest wants {start + count}"
             raise Broken(self.path, "num_rows", wrong, self._fix)

@@ -56,9 +56,9 @@ def _opened(data: Any, file: Path | str, what: str) -> Image.Image:
     if isinstance(data, np.ndarray):
         data = data.tobytes()
     try:
-        picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
+        picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "TIFF"))
     except (OSError, ValueError, SyntaxError) as error:
-        raise Broken(file, what, f"holds no JPEG or PNG picture: {error}", COPY) from error
+        raise Broken(file, what, f"holds no JPEG, PNG or TIFF picture: {error}", COPY) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Broken(file, what, f"a picture of too many pixels: {error}", SHRINK) from error
     if picture.width * picture.height > MOST_PIXELS:

@@ -16,7 +16,6 @@ import numpy as np
 
 from foreworld.data.mapping import (
     NO_ACTION,
-    PRESENT,
     TASK,
     Mapping,
     Part,
@@ -27,7 +26,7 @@ from foreworld.data.mapping import (
 )
 from foreworld.data.recording import Broken, Feature, Recording, Source
 from foreworld.log import progress
-from foreworld.vocab import Spec
+from foreworld.vocab import PRESENT, Spec
 
 Patience = Literal["refuse", "drop"]
 TOLD = Spec((), "bool", "vector", record=True)  # whether a key was recorded

@@ -37,7 +37,7 @@ class StoredSource:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.store = EpisodeStore.open(path)
-        self.fps = _fps(self.path)
+        self.fps = noted_fps(self.path) or RATE
 
     @classmethod
     def fits(cls, path: Path) -> bool:
@@ -89,11 +89,10 @@ def same(column: str, spec: Spec) -> Rule:
     return replace(rule, low=spec.low, high=spec.high, given=spec.unit, names=spec.names)
 
 
-def _fps(path: Path) -> float:
-    """What the import noted."""
+def noted_fps(path: Path) -> float | None:
+    """Rows a second of a store, where it was imported and the import knew."""
     file = path / "import.json"
-    told = json.loads(file.read_text())["report"]["fps"] if file.is_file() else None
-    return told or RATE
+    return json.loads(file.read_text())["report"]["fps"] if file.is_file() else None
 
 
 def _feature(spec: Spec) -> Feature:

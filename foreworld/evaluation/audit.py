@@ -17,7 +17,7 @@ import numpy as np
 from foreworld.evaluation.intervals import Interval, bootstrap_mean, wilson
 from foreworld.evaluation.metric import Metric, Reading
 from foreworld.evaluation.rulers import Sitting, rulers_of
-from foreworld.evaluation.subject import Subject
+from foreworld.evaluation.subject import NO_ACTIONS, Subject
 from foreworld.evaluation.windows import Windows, believe, held_out_windows
 from foreworld.vocab import Episode
 
@@ -115,6 +115,8 @@ def _solved(subject: Subject) -> Reading:
 
 
 def _alignment(subject: Subject) -> Reading:
+    if not subject.acts:
+        return Reading(ALIGNMENT, reason=NO_ACTIONS)
     p, margin = subject.protocol, max(SHIFTS)
     length = p.context + NEAR
     try:

@@ -16,7 +16,7 @@ from foreworld.evaluation.intervals import bootstrap, bootstrap_mean
 from foreworld.evaluation.left_alone import DRIFT, JUMPS, drift, jumps
 from foreworld.evaluation.metric import Metric, Reading, unavailable
 from foreworld.evaluation.rulers import STILL, Ruler, Sitting, sit
-from foreworld.evaluation.subject import Subject
+from foreworld.evaluation.subject import NO_ACTIONS, Subject
 from foreworld.policies import RandomPolicy
 from foreworld.vocab import Spec
 
@@ -61,6 +61,8 @@ METRICS = (RESPONSE, PSNR, RECOVERY, JUMPS, DRIFT)
 
 def read(subject: Subject) -> list[Reading]:
     """All of it on the windows of the protocol; the last metric needs snapshots."""
+    if not subject.acts:
+        return unavailable(METRICS, NO_ACTIONS)
     try:
         sitting = sit(subject)
     except ValueError as error:

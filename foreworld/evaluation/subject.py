@@ -10,6 +10,8 @@ from foreworld.evaluation.branches import BranchingWorld
 from foreworld.evaluation.control import HELD_OUT, MakeStream
 from foreworld.vocab import Episode, Policy, WorldModel
 
+NO_ACTIONS = "nobody acts in these episodes: their actions have no numbers"
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -43,3 +45,8 @@ class Subject:
     world: Any = None  # `foreworld.run.World`, where it is known
     rate_hz: float | None = None  # rows a second, where time is known
     protocol: Protocol = field(default_factory=Protocol)
+
+    @property
+    def acts(self) -> bool:
+        """Whether there are actions at all: a film has none."""
+        return self.model.specs["action"].width > 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from foreworld.vocab import Spec
+from foreworld.vocab import PRESENT, Spec
 
 SLOWEST = 1e-3  # weight of a new batch once many were seen: scales drift, they do not jump
 
@@ -35,6 +35,7 @@ class Scale(nn.Module):
     @torch.no_grad()
     def update(self, x: Tensor) -> None:
         """Move towards a batch [B, T, ...]; exactly its statistics the first time."""
+        self.check(x)
         self.count += 1
         if self.image and self.count > SETTLED and self.count % SELDOM:
             return  # looking at all pixels again would cost as much as reading them
@@ -45,6 +46,12 @@ class Scale(nn.Module):
         self.variance += weight * (
             (square.mean() if self.image else square.mean(0)) - self.variance
         )
+
+    def check(self, x: Tensor) -> None:
+        """Numbers of another width would be stretched to this one, and nobody would notice."""
+        width = self.mean.shape
+        if len(width) and x.shape[-len(width) :] != width:
+            raise ValueError(f"a value of shape {tuple(x.shape)} for statistics of {tuple(width)}")
 
     @property
     def varies(self) -> Tensor:
@@ -57,7 +64,8 @@ class Scale(nn.Module):
         return torch.where(self.varies, self.variance, 1.0).sqrt()
 
     def forward(self, x: Tensor) -> Tensor:
-        """In the world's units -> around 0, in deviations."""
+        """In the world's units -> around 0, in deviations. Raises ValueError for other widths."""
+        self.check(x)
         if x.dtype != torch.uint8:
             return (as_float(x) - self.mean) / self.std
         # One pass over the pixels instead of three.
@@ -71,6 +79,7 @@ class Scales(nn.Module):
         super().__init__()
         kinds = ("image", "vector")
         self.parts = nn.ModuleDict({safe(k): Scale(s) for k, s in specs.items() if s.kind in kinds})
+        self.plain = frozenset(k for k, s in specs.items() if s.kind not in kinds)
 
     def __getitem__(self, key: str) -> Scale:
         part = self.parts[safe(key)]
@@ -87,10 +96,18 @@ class Scales(nn.Module):
             return
         for key, value in batch.items():
             if safe(key) in self.parts:
-                self[key].update(value)
+                there = batch.get(PRESENT + key)  # what was not recorded is no zero
+                if there is None or bool(there.any()):
+                    self[key].update(value if there is None else value[there].unsqueeze(1))
 
     def forward(self, batch: Mapping[str, Tensor], keys: Iterable[str]) -> dict[str, Tensor]:
-        return {k: self[k](batch[k]) if safe(k) in self.parts else batch[k] for k in keys}
+        """What has a scale is scaled. Raises ValueError for a key whose statistics are missing."""
+        scaled = {}
+        for key in keys:
+            if safe(key) not in self.parts and key not in self.plain:
+                raise ValueError(f"no statistics of key {key!r}: the model was built without it")
+            scaled[key] = self[key](batch[key]) if safe(key) in self.parts else batch[key]
+        return scaled
 
 
 def as_float(x: Tensor) -> Tensor:

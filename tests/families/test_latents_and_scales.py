@@ -157,3 +157,21 @@ def test_scales_leave_other_kinds_alone_and_know_odd_names():
 def test_bytes_become_shares():
     assert as_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [0.0, 1.0]
     assert as_float(torch.tensor([3.0], dtype=torch.float64)).dtype == torch.float32
+
+
+def test_other_widths_and_missing_statistics_are_errors():
+    """A statistic that is missing or too narrow must not be skipped or stretched."""
+    scales = Scales(
+        {
+            "arm": Spec((4,), "float32", "vector"),
+            "mode": Spec((), "int64", "discrete", classes=(3,)),
+        }
+    )
+    arm, mode = torch.zeros(2, 3, 4), torch.zeros(2, 3, dtype=torch.long)
+    assert scales({"arm": arm, "mode": mode}, ["arm", "mode"])["mode"] is mode
+    with pytest.raises(ValueError, match=r"\(2, 3, 1\) for statistics of \(4,\)"):
+        scales({"arm": arm[..., :1]}, ["arm"])
+    with pytest.raises(ValueError, match=r"for statistics of \(4,\)"):
+        scales.update({"arm": arm[..., :1]})
+    with pytest.raises(ValueError, match="no statistics of key 'hand'"):
+        scales({"hand": arm}, ["hand"])

@@ -1,17 +1,15 @@
 """Whether actions are found in video that has none, and whether a failure to find them is noticed.
 
-python benchmarks/latent_actions.py codes       a hand in a room: alone, beside something that
-                                                moves by itself, and then with few labels
-python benchmarks/latent_actions.py tabletop    a video of the tabletop becomes a world to play in
+python benchmarks/latent_actions.py
 
-`codes`: five moves of a hand of 2 x 2 cells, 3 x 3 cells that move as they like; 32 x 32 pixels.
+A hand of 2 x 2 cells makes one of five moves; alone, beside 3 x 3 cells that move as they like, and
+so with few of its actions read; 32 x 32 pixels.
 NMI and accuracy are of held-out episodes, their intervals over episodes; "flagged" is what
 `Genie.diagnose` says with recorded actions, and "flagged_unlabelled" without any.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,7 +156,7 @@ def _entropy(p: np.ndarray) -> np.ndarray:
     return -(p * np.log(np.maximum(p, 1e-12))).sum(-1)
 
 
-def codes() -> None:
+def main() -> None:
     runs = []
     for name, (distractor, labels) in SETTINGS.items():
         for seed in SEEDS:
@@ -176,7 +174,4 @@ def codes() -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     keep_memory()
-    tasks = {"codes": codes}
-    if len(sys.argv) != 2 or sys.argv[1] not in tasks:
-        sys.exit(f"name one of: {', '.join(tasks)}")
-    tasks[sys.argv[1]]()
+    main()

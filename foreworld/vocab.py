@@ -77,7 +77,7 @@ class Spec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        return cls(**cast(Any, {k: tuple(v) if type(v) is list else v for k, v in data.items()}))
 
 
 Specs = Mapping[str, Spec]  # observation keys and targets, plus "action"
@@ -126,8 +126,7 @@ class Prediction(Protocol):
     @property
     def mean(self) -> Tensor: ...
     def sample(self, noise: Tensor) -> Tensor: ...
-    def loss(self, target: Tensor) -> Tensor:
-        """Event dimensions summed, batch dimensions kept."""
+    def loss(self, target: Tensor) -> Tensor: ...  # event dimensions summed, batch ones kept
 
 
 class Loss(NamedTuple):

@@ -34,7 +34,7 @@ from foreworld.evaluation.provenance import provenance
 from foreworld.vocab import Episode, Spec
 
 RESULT = Path(__file__).parent / "results" / "lerobot_pusht.json"
-EPISODES, ROWS, FPS, SIDE = 36, 61, 10, 96
+EPISODES, ROWS, FPS, SIDE = 12, 61, 10, 96
 CODECS = ("lossless", "h264", "av1")
 KEY_EVERY = (2, 10, 50)
 SIZES = (96, 224)
@@ -61,7 +61,7 @@ def main(folder: Path) -> None:
     for codec in CODECS:
         result["codecs"][codec] = there_and_back(store, folder, codec)
         print(codec, result["codecs"][codec], flush=True)
-    frames = np.concatenate([episode["top"] for episode in store])[:600]
+    frames = np.concatenate([episode["top"] for episode in store])[:240]
     result["decoding"] = [line for size in SIZES for line in speeds(frames, size, folder)]
     write_json(RESULT, {**result, "provenance": provenance()})
 

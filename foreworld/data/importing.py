@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foreworld.data.alignment import PATIENCE, TOGETHER, Piece
+from foreworld.data.alignment import JITTER, PATIENCE, TOGETHER, Piece
 from foreworld.data.assembly import Life
 from foreworld.data.mapping import Mapping, to_json
 from foreworld.data.plan import Patience, Plan, survey
@@ -96,6 +96,7 @@ def _pieces(
         found, life = [], None
         with _patience(report, f"recording {id}", broken):
             life = Life(plan, source[id])
+            _check_rate(life, report)
             found = life.pieces(report) if _wanted(life, report) else []
         report.split += len(found) > 1
         yield from ((life, piece) for piece in found if life)
@@ -117,6 +118,16 @@ def _ahead(
     finally:
         for _, _, decoding in waiting:
             decoding.cancel()
+
+
+def _check_rate(life: Life, report: Report) -> None:
+    """Raises Broken for rows that are not as long as those of the recordings before it."""
+    fps = round(1 / life.clock.period, 6) if life.clock.period else None
+    report.fps = report.fps or fps
+    if fps and report.fps and abs(fps - report.fps) > JITTER * report.fps:
+        wrong = f"{fps:.4g}, the first recording has {report.fps:.4g}"
+        fix = "bring all to one rate, as in: --set fps=10"
+        raise Broken(life.recording.name, "rows a second", wrong, fix)
 
 
 def _wanted(life: Life, report: Report) -> bool:

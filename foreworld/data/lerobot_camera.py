@@ -44,13 +44,15 @@ class Camera:
         shape: tuple[int, ...],
         codec: str,
         quality: int | None,
-        key_every: int,
+        key_every: int | None,
         megabytes: float,
         code: DepthCode | None = None,
     ) -> None:
         self._path_of, self._fps, self._shape = path_of, fps, (*shape, 1)[:3]
         self._code, self._codec = code, "depth" if code else codec
-        self._settings = {"codec": self._codec, "quality": quality, "key_every": key_every}
+        usual = find_codec(self._codec).key_every
+        every = usual if code else key_every or usual  # depth is not exact otherwise
+        self._settings = {"codec": self._codec, "quality": quality, "key_every": every}
         self._room = megabytes * MEGABYTE
         self._file, self._film = -1, None
         self._kept: list[tuple[Path, float, np.ndarray]] = []

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from foreworld.data.depth import DepthCode
-from foreworld.data.encoder import KEY_EVERY, find_codec, rate_of
+from foreworld.data.encoder import find_codec, rate_of
 from foreworld.data.lerobot_arrow import arrow_numbers, arrow_pictures, pandas_index
 from foreworld.data.lerobot_camera import MEGABYTE, Camera
 from foreworld.data.lerobot_layout import CHUNK
@@ -45,9 +45,11 @@ class LeRobotWriter:
     """Writes one dataset into a folder that is its own.
 
     codec: "lossless", "h264", "av1" (LeRobot's own setting), see encoder.py; quality: of the lossy
-    ones, lower is better. video: False keeps pictures as PNG files in the tables. depth: keys of
-    metres [H, W] that become 12-bit depth video from `near` to `far`. key_every: frames from one
-    that is decoded alone to the next. losses: after `finish`, PSNR in decibels by camera.
+    ones, lower is better. video: False keeps pictures as PNG files in the tables. depth: key or
+    keys of metres [H, W] that become 12-bit depth video from `near` to `far`. key_every: frames
+    from one that is decoded alone to the next; None: what suits the codec.
+
+    losses: after `finish`, PSNR in decibels by camera.
     """
 
     def __init__(
@@ -58,17 +60,17 @@ class LeRobotWriter:
         codec: str = "lossless",
         quality: int | None = None,
         video: bool = True,
-        depth: tuple[str, ...] = (),
+        depth: str | tuple[str, ...] = (),
         near: float = 0.01,
         far: float = 10.0,
-        key_every: int = KEY_EVERY,
+        key_every: int | None = None,
         robot: str | None = None,
         data_megabytes: float = 100,
         video_megabytes: float = 200,
     ) -> None:
         find_codec(codec)
         self.folder, self.fps = Path(folder), float(rate_of(fps))
-        self.fields = schema(specs, video, depth)
+        self.fields = schema(specs, video, (depth,) if isinstance(depth, str) else depth)
         self.losses: dict[str, float] = {}
         self._robot, self._room = robot, data_megabytes * MEGABYTE
         self._sizes = {"data_files_size_in_mb": data_megabytes}

@@ -13,6 +13,7 @@ from foreworld.data.stored import noted_fps
 from foreworld.episodes import EpisodeStore
 from foreworld.evaluation.branches import BranchingWorld
 from foreworld.evaluation.control import HELD_OUT
+from foreworld.evaluation.own import Owned
 from foreworld.evaluation.subject import Protocol, Subject
 from foreworld.run import Run, World, make_stream
 from foreworld.streams.registry import can_render, find_spec, make_env
@@ -49,8 +50,8 @@ def subject_of(opened: Run, args: Args) -> Subject:
     trained, held_out = _episodes(opened, args)
     return Subject(
         model=opened.model,
-        held_out=held_out[: args.episodes],
-        training=trained,
+        held_out=Owned(opened.model, held_out[: args.episodes]),
+        training=Owned(opened.model, trained),
         make_stream=partial(make_stream, opened.world) if opened.world else None,
         branching=_branching(opened.world),
         world=opened.world,

@@ -116,6 +116,9 @@ def _begun(args: Args) -> tuple[WorldModel, Learning, World | None]:
         learning = _learning(args, args.policy or usual_policy(_known(world)) if explores else None)
         data = overrides(args.family, args.preset, args.set)
         model = build(args.family, specs, data, args.seed)
+        if model.specs["action"] != specs["action"]:
+            _require_films(args, explores)
+            world = None
         if dataset:
             report = dataset.fill(args.run / "episodes")
             print(f"{args.data}: {report}")
@@ -130,6 +133,16 @@ class Taken(NamedTuple):
     world: World | None = None  # how it was made
     store: Path | None = None  # of episodes that are there already
     dataset: Dataset | None = None  # to be imported into the run
+
+
+def _require_films(args: Args, explores: bool) -> None:
+    """Raises ValueError where a family that finds actions of its own would act in a world."""
+    if explores:
+        raise ValueError(
+            f"{args.family} with labels=0 finds actions of its own, and {args.data} takes others: "
+            "record a video first with foreworld collect, and learn from that; or have recorded "
+            "actions read, as in --set labels=0.025"
+        )
 
 
 def _source(args: Args, stack: ExitStack) -> Taken:

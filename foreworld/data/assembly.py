@@ -105,7 +105,7 @@ class Life:
         stamps = np.asarray(column.stamps, np.float64)
         check_stamps(self.recording.name, part.column, stamps)
         if not len(stamps):
-            wrong, fix = "has no rows", "remove the recording, or --broken drop"
+            wrong, fix = "has no rows", "remove the recording, or: data import --broken drop"
             raise Broken(self.recording.name, f"column {part.column!r}", wrong, fix)
         if part.feature.moment == "after":
             stamps = followed(stamps, 1 / self.plan.fps if self.plan.fps else 0.0)

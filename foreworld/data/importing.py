@@ -159,7 +159,7 @@ def _append(store: EpisodeStore, episode: Episode, life: Life) -> None:
     try:
         store.append(episode)
     except ValueError as error:
-        fix = "correct the file or the mapping, or leave such recordings out: --broken drop"
+        fix = "correct the file or the mapping, or leave it out: data import --broken drop"
         raise Broken(life.recording.name, "values", str(error), fix) from None
 
 
@@ -170,7 +170,7 @@ def _refuse_twin(episode: Episode, name: str, seen: dict[bytes, str]) -> None:
         digest.update(np.ascontiguousarray(episode[key]).data)
     other = seen.setdefault(digest.digest(), name)
     if other != name:
-        fix = "remove one of them, or keep the first: --broken drop"
+        fix = "remove one of them, or keep the first: data import --broken drop"
         raise Broken(name, "rows", f"the same as those of {other}", fix)
 
 

@@ -22,6 +22,7 @@ FAMILIES = {
     "muzero": "foreworld.families.muzero:Muzero",
     "vmc": "foreworld.families.vmc:Vmc",
     "tssm": "foreworld.families.tssm:Tssm",
+    "genie": "foreworld.families.genie:Genie",
 }
 
 PLANNERS = {

@@ -26,17 +26,8 @@ from torch import Tensor
 from foreworld import catalog, config
 from foreworld.checkpoint import latest, load_checkpoint, read_manifest, save_checkpoint
 from foreworld.disk import write_json
-from foreworld.families.scales import Scales
 from foreworld.streams import GymStream
-from foreworld.vocab import (
-    Planner,
-    Policy,
-    Spec,
-    Specs,
-    WorldModel,
-    lasting,
-    observation_keys,
-)
+from foreworld.vocab import Planner, Policy, Spec, Specs, WorldModel, lasting
 
 if TYPE_CHECKING:
     from foreworld.training.learner import Learner
@@ -183,22 +174,9 @@ def load(path: str | Path, device: str = "cpu", family: str | None = None) -> Ru
             f"{newest} does not fit the {document['family']} of this version "
             f"({' '.join(first).strip()}): train it again, or open it with the version that made it"
         ) from None
-    _check_statistics(newest, model, checkpoint.step)
     model.requires_grad_(False).eval().to(device)
     world = config.from_dict(World, document["world"]) if document["world"] else None
     return Run(path, model, world, checkpoint.step, document)
-
-
-def _check_statistics(path: Path, model: WorldModel, step: int) -> None:
-    """Raises ValueError for a trained model that does not know the scale of what it sees."""
-    for module in model.modules():
-        if isinstance(module, Scales) and step:
-            missing = module.unmeasured(observation_keys(model.specs))
-            if missing:
-                raise ValueError(
-                    f"{path} holds no statistics of {', '.join(missing)}: train it on with "
-                    "--resume, or again; without them its inputs would be scaled wrongly"
-                )
 
 
 def make_learner(
@@ -233,8 +211,16 @@ def load_policy(run: Run, sample: bool = False, seed: int = 0) -> Policy:
         )
     learner = make_learner(run.model, name, training["learner_config"])
     assert learner is not None
-    learner.load(load_checkpoint(_newest(run.path), ["policy"]).arrays["policy"])
+    learner.load(policy_arrays(run)["policy"])
     return learner.policy(seed, sample)
+
+
+def policy_arrays(run: Run) -> dict[str, dict[str, Tensor]]:
+    """Weights of the policy that a run learned, as a group of a checkpoint; {}: it learned none."""
+    newest = _newest(run.path)
+    if "policy.safetensors" not in read_manifest(newest)["files"]:
+        return {}
+    return load_checkpoint(newest, ["policy"]).arrays
 
 
 def restore_model(document: Mapping[str, Any], family: str | None = None) -> WorldModel:

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 KINDS = ("image", "vector", "discrete", "text")
 FLAGS = ("is_first", "is_last", "is_terminal")
 LEGAL = "legal"  # key of a world whose actions are not always allowed: which are, [A] of 0 and 1
+PRESENT = "present."  # prefix of keys that say where another was recorded; it is zeros elsewhere
 CONTROL = ("action", "reward", *FLAGS)  # everything in a step that is not an observation
 
 
@@ -62,8 +63,7 @@ class Spec:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind {self.kind!r}; valid kinds: {', '.join(KINDS)}")
         if (self.kind == "discrete") != (self.classes is not None):
-            given = f"kind {self.kind!r} with classes={self.classes}"
-            raise ValueError(f"{given}: discrete keys, and only they, have them")
+            raise ValueError(f"{self.kind!r}, classes={self.classes}: discrete keys have classes")
         if self.names is not None and len(self.names) != self.width:
             raise ValueError(f"{len(self.names)} names for {self.width} numbers: one each")
         np.dtype(self.dtype)
@@ -74,8 +74,7 @@ class Spec:
         return sum(self.classes) if self.classes else int(np.prod(self.shape, dtype=int))
 
     def to_json(self) -> dict[str, Any]:
-        values = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
-        return {name: value for name, value, default in values if value != default}
+        return {f.name: v for f in fields(self) if (v := getattr(self, f.name)) != f.default}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
@@ -129,9 +128,7 @@ class Prediction(Protocol):
     @property
     def mean(self) -> Tensor: ...
     def sample(self, noise: Tensor) -> Tensor: ...
-    def loss(self, target: Tensor) -> Tensor:
-        """Event dimensions summed, batch dimensions kept."""
-        ...
+    def loss(self, target: Tensor) -> Tensor: ...  # event dimensions summed, batch dimensions kept
 
 
 class Loss(NamedTuple):
@@ -167,9 +164,8 @@ class Diagnosis(NamedTuple):
 class WorldModel(nn.Module, ABC):
     """A machine that folds what it sees into a state and says what follows.
 
-    A family is built as `Family(specs, config)`, names its config class in `Config`, and keeps no
-    hidden buffers: everything that changes while it runs is in the `State`. `state.action` is the
-    action already chosen in that state (zeros until then): `observe` needs it for what came next.
+    Built as `Family(specs, config)`, with its config class as `Config`. No hidden buffers: what
+    changes is in the `State`, whose `action` is the one chosen there (zeros until then).
     """
 
     Config: type
@@ -216,6 +212,10 @@ class WorldModel(nn.Module, ABC):
     def phases(self) -> list[Phase]:
         """The stretches of training, in order."""
         return [Phase("world", self.loss)]
+
+    def own(self, batch: Batch) -> Batch:
+        """The batch with actions as the model has them; most have those that were recorded."""
+        return batch
 
     def cells(self) -> list[nn.Module]:
         """Small modules called once a step, worth compiling."""

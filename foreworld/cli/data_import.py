@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from foreworld.data.recording import Source
     from foreworld.data.report import Report
 
+HARDLY_FACTS = ("dropped", "missing", "unused")  # of a report: told in lines of their own
+
 
 @dataclass(frozen=True)
 class Import:
@@ -90,8 +92,10 @@ def tell(path: Path, report: Report) -> None:
     """Print the report of an import."""
     from foreworld.cli.tables import print_facts, print_table
 
-    facts = {k: v for k, v in report.to_json().items() if k not in ("dropped", "missing")}
+    facts = {k: v for k, v in report.to_json().items() if k not in HARDLY_FACTS}
     print_facts(str(path), facts)
+    if report.unused:
+        print(f"columns that no key of the mapping names: {', '.join(report.unused)}")
     for key, count in report.missing.items():
         print(f"{key} is missing in {count} of {report.recordings} recordings")
     if report.dropped:

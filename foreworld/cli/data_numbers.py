@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from foreworld.cli.tables import MOMENTS, moments_of, print_facts, print_table
-from foreworld.data.mapping import PRESENT
 from foreworld.episodes import EpisodeStore
-from foreworld.vocab import Spec
+from foreworld.vocab import PRESENT, Spec
 
 
 def numbers(store: EpisodeStore) -> dict[str, Any]:

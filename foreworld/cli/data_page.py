@@ -11,13 +11,12 @@ import plotly.graph_objects as go
 
 from foreworld.cli.data_numbers import numbers
 from foreworld.cli.tables import MOMENTS, moments_of
-from foreworld.data.mapping import PRESENT
 from foreworld.disk import write_whole
 from foreworld.episodes import EpisodeStore
 from foreworld.evaluation import film, page
 from foreworld.evaluation.curves import COLOURS, dressed
 from foreworld.evaluation.page import Line, Section
-from foreworld.vocab import Episode, Specs
+from foreworld.vocab import PRESENT, Episode, Specs
 
 FRAMES = 8  # of each camera
 POINTS = 600  # of each curve: more than a page has pixels for
@@ -55,7 +54,7 @@ def _lines(found: Mapping[str, Any], report: Mapping[str, Any] | None) -> list[L
         for key, share in found["present"].items()
     ]
     lines += [
-        Line(f"{key} never changes in: {', '.join(names)}.", False)
+        Line(f"{key} never changes in: {', '.join(names)}.")
         for key, names in found["still"].items()
     ]
     for why, counts in ((report or {}).get("dropped") or {}).items():
@@ -123,7 +122,8 @@ def _curves(
             name=names[n] if names else f"{key} {n}" if values.shape[1] > 1 else key,
             line={"color": COLOURS[n % len(COLOURS)], "width": 1.6},
         )  # fmt: skip
-    figure.update_yaxes(title=f"{key} [{unit}]" if unit else key)
+    more = f", {CURVES} of {values.shape[1]}" if values.shape[1] > CURVES else ""
+    figure.update_yaxes(title=(f"{key} [{unit}]" if unit else key) + more)
     return dressed(figure, "seconds" if fps else "step").update_layout(height=CURVE_PX)
 
 
@@ -147,6 +147,7 @@ def _dropped(report: Mapping[str, Any]) -> str:
     ]
     clock = {"rows a second": report["fps"], "tolerance": report["tolerance"],
              "recordings": report["recordings"], "episodes": report["episodes"],
-             "last rows repeated": report["repeated"] or None}  # fmt: skip
+             "last rows repeated": report["repeated"] or None,
+             "columns left out": ", ".join(report.get("unused", ())) or None}  # fmt: skip
     table = page.table(("why", "recordings", "rows", "such as"), rows) if rows else ""
     return page.facts(clock) + (table or "<p>Nothing.</p>")

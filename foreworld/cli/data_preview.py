@@ -12,6 +12,7 @@ from tyro.conf import Positional
 @dataclass(frozen=True)
 class Preview:
     dataset: Positional[Path]  # a store; or any dataset, of which these episodes are read
+    mapping: Path | None = None  # of a dataset; default: guessed, see `inspect`
     out: Path = Path("preview.html")  # the page
     episodes: int = 4  # how many are shown, from all over the dataset
 
@@ -22,7 +23,7 @@ class Preview:
 
         if self.episodes < 1:
             raise ValueError(f"--episodes {self.episodes}: at least 1")
-        with store_of(self.dataset, self.episodes) as (store, report):
+        with store_of(self.dataset, self.mapping, self.episodes) as (store, report):
             write_preview(self.out, str(self.dataset), store, report, self.episodes)
             shown = min(self.episodes, len(store))
         print(f"open {self.out}: {shown} episodes of {self.dataset}")

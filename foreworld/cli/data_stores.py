@@ -57,13 +57,14 @@ class Split:
 @dataclass(frozen=True)
 class Stats:
     dataset: Positional[Path]  # a store; or any dataset, of which some recordings are read
+    mapping: Path | None = None  # of a dataset; default: guessed, see `inspect`
 
     def run(self) -> dict[str, Any]:
         """Print every key in numbers; returns the same as data."""
         from foreworld.cli.data_numbers import numbers, print_numbers
         from foreworld.cli.datasets import store_of
 
-        with store_of(self.dataset, MOST) as (store, _):
+        with store_of(self.dataset, self.mapping, MOST) as (store, _):
             found = numbers(store)
         print_numbers(str(self.dataset), found)
         return found

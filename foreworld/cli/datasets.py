@@ -7,7 +7,6 @@ with open_dataset(path, mapping_file) as dataset:
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -24,6 +23,7 @@ from foreworld.data.mapping import Mapping, load
 from foreworld.data.plan import Plan, survey
 from foreworld.data.recording import Source
 from foreworld.data.report import Report
+from foreworld.data.stored import noted
 from foreworld.data.usual import usual
 from foreworld.episodes import EpisodeStore
 from foreworld.vocab import Specs
@@ -58,20 +58,21 @@ def chosen(source: Source, file: Path | None, assignments: Sequence[str] = ()) -
 
 
 @contextmanager
-def store_of(dataset: Path, most: int) -> Iterator[tuple[EpisodeStore, dict[str, Any] | None]]:
+def store_of(
+    dataset: Path, mapping: Path | None, most: int
+) -> Iterator[tuple[EpisodeStore, dict[str, Any] | None]]:
     """A store, or what some recordings of a dataset become, for as long as it is looked at.
 
     Beside it the report of its import, where there is one.
     """
     if recognise(dataset) == "foreworld":
-        note = dataset / "import.json"
         with EpisodeStore.open(dataset) as store:
-            yield store, json.loads(note.read_text())["report"] if note.is_file() else None
+            yield store, noted(dataset)
         return
     with tempfile.TemporaryDirectory() as folder, closing(open_source(dataset)) as source:
         some = np.linspace(0, len(source) - 1, min(most, len(source))).astype(int).tolist()
-        mapping = usual(source)
-        plan = survey(source, mapping, some, "drop")
-        report = import_dataset(source, Path(folder) / "store", mapping, "drop", plan=plan)
-        with EpisodeStore.open(Path(folder) / "store") as store:
+        plan = survey(source, chosen(source, mapping), some, "drop")
+        path = Path(folder) / "store"
+        report = import_dataset(source, path, plan.mapping, "drop", plan=plan)
+        with EpisodeStore.open(path) as store:
             yield store, report.to_json()

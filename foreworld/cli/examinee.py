@@ -13,10 +13,11 @@ from foreworld.data.stored import noted_fps
 from foreworld.episodes import EpisodeStore
 from foreworld.evaluation.branches import BranchingWorld
 from foreworld.evaluation.control import HELD_OUT
+from foreworld.evaluation.own import Owned
 from foreworld.evaluation.subject import Protocol, Subject
 from foreworld.run import Run, World, make_stream
 from foreworld.streams.registry import can_render, find_spec, make_env
-from foreworld.vocab import Episode
+from foreworld.vocab import PRESENT, Episode
 
 if TYPE_CHECKING:
     from foreworld.cli.trust import Args
@@ -49,8 +50,8 @@ def subject_of(opened: Run, args: Args) -> Subject:
     trained, held_out = _episodes(opened, args)
     return Subject(
         model=opened.model,
-        held_out=held_out[: args.episodes],
-        training=trained,
+        held_out=Owned(opened.model, held_out[: args.episodes]),
+        training=Owned(opened.model, trained),
         make_stream=partial(make_stream, opened.world) if opened.world else None,
         branching=_branching(opened.world),
         world=opened.world,
@@ -79,12 +80,19 @@ def _episodes(opened: Run, args: Args) -> tuple[Sequence[Episode], Sequence[Epis
     if args.data is None:
         return trained, kept
     other = EpisodeStore.open(args.data)
-    return trained, Stored(other, other.ids)
+    return trained, Stored(other, _complete(other, other.ids))
 
 
 def _split(store: EpisodeStore) -> tuple[Stored, Stored]:
     train, test = store.split()
-    return Stored(store, train), Stored(store, test)
+    return Stored(store, train), Stored(store, _complete(store, test))
+
+
+def _complete(store: EpisodeStore, ids: np.ndarray) -> np.ndarray:
+    """Those in which everything was recorded: zeros in its place are nothing to be foretold."""
+    flags = [key for key in store.specs if key.startswith(PRESENT)]
+    there = [all(store.column(int(id), key).all() for key in flags) for id in ids]
+    return ids[np.array(there, bool)]
 
 
 def _branching(world: World | None) -> partial[BranchingWorld] | None:

@@ -4,6 +4,7 @@ foreworld export runs/demo --to web --out demo_web
 python -m http.server --directory demo_web
 
 foreworld export runs/demo --to onnx --out demo_onnx
+foreworld export runs/demo --to run --out demo_small     a run to hand on: weights in 16 bits
 """
 
 from __future__ import annotations
@@ -21,16 +22,20 @@ NUM_STARTS, CONTEXT = 6, 8  # places to begin, and real steps seen before each
 class Args:
     run: Positional[Path]  # directory of a trained run
     out: Path  # the folder to write, which must not be there yet
-    to: Literal["web", "onnx", "torch"] = "web"  # a page, ONNX graphs, or torch.export programs
+    # a page, ONNX graphs, torch.export programs, or a small run for others who have Foreworld
+    to: Literal["web", "onnx", "torch", "run"] = "web"
     heads: tuple[str, ...] | None = None  # what the model is to say; default: all it can
     rows: int = 1  # worlds that step side by side in a graph; the page plays one
     fps: int = 24  # steps in a second at first; the page can change it
+    episodes: int = NUM_STARTS  # held-out ones that a small run takes along, to begin from
     seed: int = 0  # of the choice of starts
     family: str | None = None  # module:Class of the model, where it is not in the catalog
 
 
 def run(args: Args) -> dict[str, Any]:
     """Write the folder; returns its manifest."""
+    if args.to == "run":
+        return _small(args)
     from foreworld.cli.tables import print_facts
     from foreworld.run import load
     from foreworld.serving.bundle import write_bundle
@@ -52,6 +57,27 @@ def run(args: Args) -> dict[str, Any]:
     if args.to == "web":
         print(f"play it: python -m http.server --directory {args.out}")
     return manifest
+
+
+def _small(args: Args) -> dict[str, Any]:
+    """The run, and of its files only what playing, planning and examining need."""
+    from foreworld.cli.tables import print_facts
+    from foreworld.episodes import EpisodeStore
+    from foreworld.run import load, policy_arrays
+    from foreworld.serving.portable import write_portable
+
+    opened = load(args.run, family=args.family)
+    starts = None
+    if args.episodes and (opened.store_path / "manifest.json").exists():
+        store = EpisodeStore.open(opened.store_path)
+        starts = store, [int(id) for id in store.split()[1][: args.episodes]]
+    arrays = {"model": opened.model.state_dict(), **policy_arrays(opened)}
+    write_portable(args.out, args.run, opened.document, opened.step, arrays, starts)
+    size = sum(file.stat().st_size for file in args.out.rglob("*") if file.is_file())
+    facts = {"family": opened.document["family"], "step": opened.step, "size_mb": size / 1e6}
+    print_facts(str(args.out), facts)
+    print(f"play it: foreworld play {args.out}")
+    return facts
 
 
 def _about(opened: Any, heads: tuple[str, ...], fps: int) -> dict[str, Any]:

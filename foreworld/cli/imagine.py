@@ -31,6 +31,7 @@ def run(args: Args) -> dict[str, Any]:
     from foreworld.cli.tables import print_table
     from foreworld.episodes import EpisodeStore
     from foreworld.evaluation import measure_imagination, write_report
+    from foreworld.evaluation.own import own_episode
     from foreworld.evaluation.tables import skill_table
     from foreworld.run import load
     from foreworld.training.threads import keep_memory, set_threads
@@ -41,7 +42,7 @@ def run(args: Args) -> dict[str, Any]:
     keep_memory()
     opened = load(args.run, family=args.family)
     store = EpisodeStore.open(opened.store_path)
-    held_out = [store[i] for i in store.split()[1]]
+    held_out = [own_episode(opened.model, store[i]) for i in store.split()[1]]
     out = args.out or args.run / "imagined"
     films, files = _films(args, opened.model, held_out, out)
     skill = None

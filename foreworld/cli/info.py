@@ -83,6 +83,7 @@ def _collapse(path: Path, document: dict[str, Any]) -> dict[str, Any] | None:
     from foreworld import catalog
     from foreworld.cli.tables import print_table
     from foreworld.evaluation.collapse import collapse_panel
+    from foreworld.evaluation.own import own_episode
     from foreworld.evaluation.tables import collapse_tables
     from foreworld.run import load, restore_model
     from foreworld.vocab import WorldModel
@@ -93,7 +94,8 @@ def _collapse(path: Path, document: dict[str, Any]) -> dict[str, Any] | None:
     watches_itself = type(opened.model).diagnose is not WorldModel.diagnose
     if not (watches_itself and (opened.store_path / "manifest.json").is_file()):
         return None
-    train, held_out = _some_episodes(opened.store_path)
+    halves = _some_episodes(opened.store_path)
+    train, held_out = ([own_episode(opened.model, e) for e in half] for half in halves)
     fresh = restore_model(document).eval()
     try:
         panel = collapse_panel(opened.model, fresh, train, held_out)
@@ -116,6 +118,7 @@ def _some_episodes(path: Path) -> tuple[list[Any], list[Any]]:
 
 def _store(path: Path) -> dict[str, Any]:
     from foreworld.cli.tables import print_facts, print_specs
+    from foreworld.data.stored import noted, noted_fps
     from foreworld.episodes import EpisodeStore
 
     with EpisodeStore.open(path) as store:
@@ -127,6 +130,10 @@ def _store(path: Path) -> dict[str, Any]:
             "longest": max(lengths, default=None),
             "size_mb": _size_mb(path),
         }
+        came = noted(path)
+        if came is not None:
+            facts |= {"imported_from": came["dataset"], "format": came["format"]}
+        facts |= {"fps": noted_fps(path)}
         print_facts(str(path), facts)
         print_specs("keys", store.specs)
         numbers = _statistics(store) if len(store) else None

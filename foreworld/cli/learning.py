@@ -17,6 +17,7 @@ import torch
 from foreworld import catalog, config
 from foreworld.checkpoint import latest, load_checkpoint
 from foreworld.cli.collect import fresh_seed
+from foreworld.data.merging import weigh_parts
 from foreworld.episodes import EpisodeStore
 from foreworld.errors import unknown
 from foreworld.log import make_logger
@@ -50,6 +51,8 @@ class Learning:
     replan_every: int = 2  # steps between two of these plans
     learner: str | None = None  # of a policy in imagination, which then collects; None: plans do
     learner_config: dict[str, Any] = field(default_factory=dict)  # what differs from its default
+    noise: float = 0.0  # on what a learner does while it collects: see `ExploringPolicy`
+    mix: dict[str, float] = field(default_factory=dict)  # share of each part of a merged store
 
     @property
     def budget(self) -> Budget:
@@ -87,6 +90,18 @@ def planner_overrides(planner: str | None, assignments: Sequence[str]) -> dict[s
     return config.to_dict(config.override(planner_class(), assignments))
 
 
+def shares(mix: Sequence[str]) -> dict[str, float]:
+    """Of the parts of a merged store, from texts: kitchen=3 garage=1."""
+    found = {}
+    for text in mix:
+        name, _, share = text.partition("=")
+        try:
+            found[name] = float(share)
+        except ValueError:
+            raise ValueError(f"--mix {text}: PART=SHARE, as in: --mix kitchen=3 garage=1") from None
+    return found
+
+
 def _none_for(flag: str, example: str, assignments: Sequence[str]) -> None:
     if assignments:
         raise ValueError(f"--{flag}-set is for a --{flag}, as in: --{flag} {example}")
@@ -118,7 +133,10 @@ def learn(
     step = checkpoint.step if checkpoint else 0
     loop = learning.loop
     torch.manual_seed(learning.seed)
-    replay = Replay(store, lambda s: s.split()[0], loop.batch_size, loop.length, learning.seed)
+    weigh = weigh_parts(store.path, learning.mix) if learning.mix else None
+    replay = Replay(
+        store, lambda s: s.split()[0], loop.batch_size, loop.length, learning.seed, weigh=weigh
+    )
     learner = make_learner(model, learning.learner, learning.learner_config)
     beside: dict[str, Any] = {}
     if learning.train_ratio and world:
@@ -154,7 +172,11 @@ def _collector(
 
     def play(seed: int) -> Policy:
         if learner is not None:
-            return learner.policy(seed, sample=True)
+            acting = learner.policy(seed, sample=True)
+            if not learning.noise:
+                return acting
+            chance = first(spec, seed)
+            return ExploringPolicy(acting, chance, spec, 0.0, learning.noise, seed)
         search = itself() if itself else planner
         planned = PlannedPolicy(model, search, RewardObjective(), learning.replan_every, seed)
         if itself:

@@ -34,10 +34,6 @@ class Args:
 
 def run(args: Args) -> dict[str, Any]:
     """Serve until it is interrupted; returns where."""
-    from foreworld.errors import require
-
-    for module in ("fastapi", "uvicorn", "websockets"):
-        require(module, "studio")
     from foreworld.cli.staging import gallery, offer_of, open_stage
     from foreworld.studio.engine import Engine
     from foreworld.studio.limits import Limits

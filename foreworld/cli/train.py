@@ -63,6 +63,9 @@ class Args:
     replan_every: int = 2  # steps between two of these plans
     learner: str | None = None  # actor_critic: a policy learned in imagination, which collects
     learner_set: tuple[str, ...] = ()  # of the learner's config: horizon=15 entropy=1e-3
+    # while a learner collects: the chance of a random action, or deviations in halves of the range
+    noise: float = 0.0
+    mix: tuple[str, ...] = ()  # of a merged store: shares of its parts, as in kitchen=3 garage=1
     num_envs: int = 8  # parallel worlds
     seed: int = 0  # of weights, batches and worlds
     log: tuple[str, ...] = ("jsonl",)  # also: console, tensorboard, wandb, mlflow, trackio
@@ -113,6 +116,9 @@ def _begun(args: Args) -> tuple[WorldModel, Learning, World | None]:
         learning = _learning(args, args.policy or usual_policy(_known(world)) if explores else None)
         data = overrides(args.family, args.preset, args.set)
         model = build(args.family, specs, data, args.seed)
+        if model.specs["action"] != specs["action"]:
+            _require_films(args, explores)
+            world = None
         if dataset:
             report = dataset.fill(args.run / "episodes")
             print(f"{args.data}: {report}")
@@ -127,6 +133,16 @@ class Taken(NamedTuple):
     world: World | None = None  # how it was made
     store: Path | None = None  # of episodes that are there already
     dataset: Dataset | None = None  # to be imported into the run
+
+
+def _require_films(args: Args, explores: bool) -> None:
+    """Raises ValueError where a family that finds actions of its own would act in a world."""
+    if explores:
+        raise ValueError(
+            f"{args.family} with labels=0 finds actions of its own, and {args.data} takes others: "
+            "record a video first with foreworld collect, and learn from that; or have recorded "
+            "actions read, as in --set labels=0.025"
+        )
 
 
 def _source(args: Args, stack: ExitStack) -> Taken:
@@ -164,7 +180,7 @@ def _source(args: Args, stack: ExitStack) -> Taken:
 
 def _learning(args: Args, policy: str | None) -> Learning:
     """The settings to keep. Raises ValueError for those that make no sense."""
-    from foreworld.cli.learning import Learning, learner_overrides, planner_overrides
+    from foreworld.cli.learning import Learning, learner_overrides, planner_overrides, shares
     from foreworld.config import override
     from foreworld.training import LoopConfig, parse_duration
 
@@ -189,6 +205,8 @@ def _learning(args: Args, policy: str | None) -> Learning:
         args.replan_every,
         args.learner,
         learner_overrides(args.learner, args.learner_set),
+        args.noise,
+        shares(args.mix),
     )
     learning.budget  # noqa: B018 (raises where there is none)
     return learning

@@ -25,13 +25,13 @@ from foreworld.data.alignment import (
     own_clock,
     steady_clock,
 )
-from foreworld.data.mapping import PRESENT, TASK, Part, Rule, convert
+from foreworld.data.mapping import TASK, Part, Rule, convert
 from foreworld.data.plan import Plan, not_finite
-from foreworld.data.recording import Broken, Column, Recording
+from foreworld.data.recording import Broken, Column, Feature, Recording
 from foreworld.data.report import Report
 from foreworld.episodes.row import row_dtype, row_specs
 from foreworld.streams.images import shrink
-from foreworld.vocab import Episode, Spec
+from foreworld.vocab import PRESENT, Episode, Spec
 
 PIECE_BYTES = 128_000_000  # of one episode in memory: longer recordings are split
 SLAB_BYTES = 32_000_000  # of pictures as they come, before they are shrunk
@@ -105,7 +105,7 @@ class Life:
         stamps = np.asarray(column.stamps, np.float64)
         check_stamps(self.recording.name, part.column, stamps)
         if not len(stamps):
-            wrong, fix = "has no rows", "remove the recording, or --broken drop"
+            wrong, fix = "has no rows", "remove the recording, or: data import --broken drop"
             raise Broken(self.recording.name, f"column {part.column!r}", wrong, fix)
         if part.feature.moment == "after":
             stamps = followed(stamps, 1 / self.plan.fps if self.plan.fps else 0.0)
@@ -132,17 +132,19 @@ class Life:
         """Which rows are whole [K], and which go on from the one before them [K]."""
         whole = np.ones(len(self.clock.rows), bool)
         linked = np.ones(len(self.clock.rows), bool)
+        stale: dict[str, np.ndarray] = {}
         for key, tracks in self.tracks.items():
             fresh = np.logical_and.reduce([self._is_fresh(key, track) for track in tracks])
             if key == "action":  # the last one of an episode leads nowhere
+                fresh[-1:] = True
                 linked[1:] &= fresh[:-1]
             elif all(track.part.feature.moment == "after" for track in tracks):
                 linked &= fresh
             else:
                 whole &= fresh
-            stale = int((~fresh[:-1] if key == "action" else ~fresh).sum())
-            if stale and not all(track.part.feature.moment == "after" for track in tracks):
-                report.drop(f"nothing recent enough of {key}", self.recording.name, stale)
+            if any(track.part.feature.moment == "now" for track in tracks):
+                stale[key] = ~fresh
+        _tell_stale(stale, self.recording.name, report)
         return whole, linked
 
     def _is_fresh(self, key: str, track: Track) -> np.ndarray:
@@ -194,7 +196,7 @@ class Life:
         for start in range(0, len(index), slab):
             frames = track.column.read(index[start : start + slab])
             if feature.content == "depth":
-                frames = _grey(frames, rule, feature.low, feature.high)
+                frames = _grey(frames, rule, feature)
             if frames.dtype != np.uint8 or frames.shape[1:] != feature.shape:
                 wrong = f"{frames.dtype} {frames.shape[1:]}, not uint8 {feature.shape} as it says"
                 fix = "correct the shape that the dataset states"
@@ -249,6 +251,15 @@ class Life:
             raise Broken(self.recording.name, what, f"row {row} is {value}, no whole number", fix)
 
 
+def _tell_stale(stale: dict[str, np.ndarray], name: str, report: Report) -> None:
+    """Count rows [K] by what they lack, each of them once."""
+    table = np.stack(list(stale.values()), 1) if stale else np.zeros((0, 0), bool)
+    kinds, counts = np.unique(table[table.any(1)], axis=0, return_counts=True)
+    for kind, count in zip(kinds, counts, strict=True):
+        keys = [key for key, lacks in zip(stale, kind, strict=True) if lacks]
+        report.drop(f"nothing recent enough of {', '.join(keys)}", name, int(count))
+
+
 def _cut(piece: Piece, room: int) -> list[Piece]:
     """Parts of at most `room` rows, about alike."""
     count = -(-(piece.stop - piece.start) // room)
@@ -256,13 +267,14 @@ def _cut(piece: Piece, room: int) -> list[Piece]:
     return [Piece(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False)]
 
 
-def _grey(depth: np.ndarray, rule: Rule, low: object, high: object) -> np.ndarray:
-    """Depth as bytes: 0 at `low` or nearer, 255 at `high` or farther."""
-    near = float(np.min(rule.low if rule.low is not None else (low or 0.0)))  # type: ignore[arg-type]
-    far = rule.high if rule.high is not None else high
-    if far is None:
-        raise ValueError("how far does depth reach? Say `high` in its rule, as in 4.0")
-    share = (np.nan_to_num(depth, nan=near) - near) / (float(np.max(far)) - near)  # type: ignore[arg-type]
+def _grey(depth: np.ndarray, rule: Rule, feature: Feature) -> np.ndarray:
+    """Depth as bytes: 0 at `low` or nearer, 255 at `high` or farther; unknown depth is 0."""
+    near, far = (
+        getattr(rule, which) if getattr(rule, which) is not None else getattr(feature, which)
+        for which in ("low", "high")
+    )
+    near, far = float(np.min(near or 0.0)), float(np.max(far))
+    share = (np.nan_to_num(depth, nan=near) - near) / (far - near)
     return np.round(255 * np.clip(share, 0, 1)).astype(np.uint8)
 
 

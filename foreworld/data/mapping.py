@@ -32,7 +32,6 @@ from foreworld.vocab import Spec
 Way = Literal["previous", "nearest", "linear", "sum", "any"]
 Bound = float | tuple[float, ...] | None
 TASK = "task"  # the column that a recording's instruction is told as
-PRESENT = "present."  # prefix of the keys that say whether another was recorded
 NO_ACTION = Spec((0,), "float32", "vector")
 UNITS = {  # what one of them is in a unit of the same quantity
     "deg": ("rad", np.pi / 180), "rad": ("rad", 1.0), "rev": ("rad", 2 * np.pi),
@@ -189,6 +188,8 @@ def _whole_spec(rule: Rule, parts: list[Part]) -> Spec:
         raise ValueError(f"kind {rule.kind!r} takes one column of {' or '.join(fitting)}")
     if rule.kind == "text":
         return Spec((rule.text_bytes or 1,), "uint8", "text")
+    if told[0].content == "depth" and rule.high is None and told[0].high is None:
+        raise ValueError("how far does depth reach? Say `high`, as in 4.0")
     height, width, channels = told[0].shape
     return Spec((*shrunk_shape(height, width, rule.image_size), channels), "uint8", "image")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foreworld.data.bounds import COPY
+from foreworld.data.bounds import COPY, Reading
 from foreworld.data.columns import Lazy
 from foreworld.data.hdf5_layouts import natural
 from foreworld.data.mcap_file import MAGIC, McapFile, Messages
@@ -67,7 +67,7 @@ class McapSource:
         columns: dict[str, Column] = {}
         for name, (channel, column) in told.items():
             _check_alike(file, name, column.feature, self.features[name])
-            columns[name] = _column(file, file.messages[channel], column, begin)
+            columns[name] = _column(file, name, file.messages[channel], column, begin)
         notes = file.notes()
         task = next((notes[name] for name in TASKS if name in notes), None)
         doubled = {c.topic: file.messages[n].doubled for n, c in file.channels.items()}
@@ -106,20 +106,23 @@ def _described(file: McapFile) -> tuple[dict[str, tuple[int, Told]], dict[str, s
             continue
         seen.add(channel.topic)
         try:
-            first = next(file.read(messages, np.array([0])))
-            found = told_by(channel, first, file.path)
+            with Reading(file.path, channel.topic):
+                first = next(file.read(messages, np.array([0])))
+                found = told_by(channel, first, file.path)
             told |= {name: (id, column) for name, column in found.items()}
         except Unread as error:
             unread[channel.topic] = str(error)
     return told, unread
 
 
-def _column(file: McapFile, messages: Messages, told: Told, begin: int) -> Lazy:
+def _column(file: McapFile, name: str, messages: Messages, told: Told, begin: int) -> Lazy:
     def fetch(rows: np.ndarray) -> np.ndarray:
-        blocks = [rows[n : n + BLOCK] for n in range(0, len(rows), BLOCK)]
-        if not blocks:
-            return np.empty((0, *told.feature.shape), told.feature.dtype)
-        return np.concatenate([told.values(list(file.read(messages, some))) for some in blocks])
+        out = [np.empty((0, *told.feature.shape), told.feature.dtype)]
+        for start in range(0, len(rows), BLOCK):
+            with Reading(file.path, name):
+                some = list(file.read(messages, rows[start : start + BLOCK]))
+                out.append(told.values(some))
+        return np.concatenate(out)
 
     return Lazy((messages.times - begin) / 1e9, fetch)
 

@@ -6,20 +6,22 @@ split(both, "parts", test_fraction=0.2)       # parts/train and parts/test
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from foreworld.data.mapping import PRESENT
 from foreworld.data.plan import TOLD
-from foreworld.disk import whole_folder
+from foreworld.data.stored import PARTS, noted_fps
+from foreworld.disk import whole_folder, write_json
 from foreworld.episodes import EpisodeStore
 from foreworld.episodes.row import row_specs
+from foreworld.errors import unknown
 from foreworld.log import progress
-from foreworld.vocab import Episode, Spec, Specs
+from foreworld.vocab import PRESENT, Episode, Spec, Specs
 
 NOTES = ("world.json", "import.json")  # beside a store: how its episodes were made
 
@@ -29,9 +31,10 @@ def merge(stores: Sequence[EpisodeStore], path: str | Path, flag_missing: bool =
 
     The bounds of actions and the room of texts are those of all together. flag_missing: a key that
     some stores lack is zeros there, and `present.KEY` says so; otherwise, and where keys differ in
-    anything else, raises ValueError naming them.
+    anything else, raises ValueError naming them; also where rows are known to differ in length.
     """
     specs = common([store.specs for store in stores], flag_missing)
+    _check_rates(stores)
     with whole_folder(path) as folder:
         bar = progress("merging", sum(map(len, stores)))
         with EpisodeStore.create(folder, specs) as out, bar as advance:
@@ -40,7 +43,30 @@ def merge(stores: Sequence[EpisodeStore], path: str | Path, flag_missing: bool =
                     out.append(_widened(episode, store.specs, specs))
                     advance()
         _keep_notes([store.path for store in stores], folder)
+        write_json(folder / PARTS, _parts(stores))
     return specs
+
+
+def weigh_parts(path: str | Path, mix: Mapping[str, float]) -> Callable[[np.ndarray], np.ndarray]:
+    """Weights of episodes [E] by their ids [E], so that parts are drawn from as `mix` says.
+
+    mix: what part -> its share of the steps drawn, in any unit. Raises ValueError for a store that
+    was not merged, and where not just its parts are named.
+    """
+    file = Path(path) / PARTS
+    if not file.is_file():
+        raise ValueError(f"{path} was not merged from parts: foreworld data merge A B --out BOTH")
+    parts = json.loads(file.read_text())
+    names = [part["name"] for part in parts]
+    for name in mix:
+        if name not in names:
+            raise unknown(f"part of {path}", name, names)
+    if missing := [name for name in names if not mix.get(name, 0.0) > 0]:
+        raise ValueError(f"--mix: no share above 0 for {', '.join(missing)}; name every part")
+    steps = sum(part["steps"] for part in parts) / sum(mix.values())
+    shares = [mix[part["name"]] / part["steps"] * steps for part in parts]
+    weights = np.repeat(shares, [part["episodes"] for part in parts])
+    return lambda ids: weights[ids]
 
 
 def split(
@@ -130,6 +156,29 @@ def _widened(episode: Episode, theirs: Specs, specs: Specs) -> Episode:
         else:
             steps[key] = np.zeros((length, *spec.shape), spec.dtype)
     return Episode(steps)
+
+
+def _check_rates(stores: Sequence[EpisodeStore]) -> None:
+    """One step has to be as long everywhere, or one action would do two different things."""
+    rates = {str(store.path): noted_fps(store.path) for store in stores}
+    known = {path: fps for path, fps in rates.items() if fps is not None}
+    if len(set(known.values())) > 1:
+        told = ", ".join(f"{path} {fps:g}" for path, fps in known.items())
+        raise ValueError(
+            f"rows a second differ: {told}; import them at one rate: data import --set fps=N"
+        )
+
+
+def _parts(stores: Sequence[EpisodeStore]) -> list[dict[str, object]]:
+    """Where the episodes came from: names of folders, numbered where two are called the same."""
+    parts: list[dict[str, object]] = []
+    for store in stores:
+        name, taken = store.path.resolve().name, {part["name"] for part in parts}
+        several = (f"{name}_{n}" for n in range(2, len(stores) + 1))
+        unique = name if name not in taken else next(n for n in several if n not in taken)
+        size = {"episodes": len(store), "steps": store.num_steps}
+        parts.append({"name": unique, **size, "fps": noted_fps(store.path)})
+    return parts
 
 
 def _keep_notes(stores: Sequence[Path], folder: Path) -> None:

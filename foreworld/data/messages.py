@@ -21,9 +21,9 @@ import numpy as np
 
 from foreworld.data.bounds import COPY, REWRITE, json_of, same_shape
 from foreworld.data.cdr import Part, Schema
-from foreworld.data.columns import depth_feature
 from foreworld.data.mcap_file import Channel
-from foreworld.data.pictures import MOST_PIXELS, picture_feature, unpack
+from foreworld.data.pictures import picture_feature, unpack
+from foreworld.data.pixels import pixel_feature, pixels_of
 from foreworld.data.recording import Broken, Feature
 from foreworld.data.tfrecord import fields
 
@@ -32,12 +32,6 @@ RAW = ("sensor_msgs/Image", "foxglove.RawImage")
 STAMPS = ("header", "timestamp", "stamp")  # parts that only say when
 ROS_SCHEMAS = {"cdr": "ros2msg", "ros1": "ros1msg"}
 ROS_DEPTH = 12  # bytes before the PNG of a compressedDepth picture
-PIXELS = {  # encoding: dtype, channels, and which of them are red, green, blue
-    "rgb8": ("u1", 3, (0, 1, 2)), "bgr8": ("u1", 3, (2, 1, 0)), "mono8": ("u1", 1, (0,)),
-    "8uc1": ("u1", 1, (0,)), "8uc3": ("u1", 3, (0, 1, 2)), "rgba8": ("u1", 4, (0, 1, 2)),
-    "bgra8": ("u1", 4, (2, 1, 0)), "16uc1": ("u2", 1, (0,)), "mono16": ("u2", 1, (0,)),
-    "32fc1": ("f4", 1, (0,)),
-}  # fmt: skip
 # Field numbers in Foxglove's protocol buffers
 PROTO = {
     "foxglove.CompressedImage": {2: "data", 3: "format"},
@@ -78,12 +72,12 @@ def _picture(channel: Channel, name: str, first: memoryview, file: Path) -> Told
             return unpack((_file_of(read(p), file, what) for p in payloads), feature, file, what)
 
         return Told(feature, packed)
-    feature = _raw_feature(read(first), file, what)
+    feature = pixel_feature(read(first), file, what)
 
     def raw(payloads: Payloads) -> np.ndarray:
         out = np.empty((len(payloads), *feature.shape), feature.dtype)
         for row, payload in zip(out, payloads, strict=True):
-            row[...] = _raw_pixels(read(payload), feature, file, what)
+            row[...] = pixels_of(read(payload), feature, file, what)
         return out
 
     return Told(feature, raw)
@@ -263,40 +257,6 @@ def _file_of(message: dict[str, Any], file: Path, topic: str) -> bytes:
         raise Broken(file, topic, "a message has no picture", REWRITE)
     deep = "compressedDepth" in str(message.get("format", ""))
     return bytes(message["data"])[ROS_DEPTH if deep else 0 :]
-
-
-def _raw_feature(message: dict[str, Any], file: Path, topic: str) -> Feature:
-    dtype, channels, _ = _pixel_form(message, file, topic)
-    shape = (int(message.get("height", 0)), int(message.get("width", 0)))
-    if not 0 < shape[0] * shape[1] <= MOST_PIXELS:
-        raise Broken(file, topic, f"a picture of {shape[1]} x {shape[0]} pixels", REWRITE)
-    if dtype == "u1":
-        return Feature((*shape, 1 if channels == 1 else 3), "uint8", "image")
-    return depth_feature((*shape, 1), np.dtype(dtype))
-
-
-def _raw_pixels(message: dict[str, Any], feature: Feature, file: Path, topic: str) -> np.ndarray:
-    dtype, channels, colours = _pixel_form(message, file, topic)
-    same_shape(file, topic, _raw_feature(message, file, topic).shape, feature.shape)
-    height, width = feature.shape[:2]
-    kind = np.dtype(dtype).newbyteorder(">" if message.get("is_bigendian") else "<")
-    row = width * channels * kind.itemsize
-    step = int(message.get("step") or row)
-    data = np.frombuffer(message.get("data", b""), np.uint8)
-    if step < row or len(data) < step * height:
-        wrong = f"{len(data):,} bytes, {height} rows of {step} would be {step * height:,}"
-        raise Broken(file, topic, wrong, COPY)
-    lines = np.ascontiguousarray(data[: step * height].reshape(height, step)[:, :row])
-    return lines.view(kind).reshape(height, width, channels)[..., list(colours)]
-
-
-def _pixel_form(
-    message: dict[str, Any], file: Path, topic: str
-) -> tuple[str, int, tuple[int, ...]]:
-    name = str(message.get("encoding", "")).lower()
-    if name not in PIXELS:
-        raise Broken(file, f"{topic}.encoding", f"{name!r}", f"known are {', '.join(PIXELS)}")
-    return PIXELS[name]
 
 
 def _type(schema: str) -> str:

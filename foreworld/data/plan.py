@@ -16,7 +16,6 @@ import numpy as np
 
 from foreworld.data.mapping import (
     NO_ACTION,
-    PRESENT,
     TASK,
     Mapping,
     Part,
@@ -27,7 +26,7 @@ from foreworld.data.mapping import (
 )
 from foreworld.data.recording import Broken, Feature, Recording, Source
 from foreworld.log import progress
-from foreworld.vocab import Spec
+from foreworld.vocab import PRESENT, Spec
 
 Patience = Literal["refuse", "drop"]
 TOLD = Spec((), "bool", "vector", record=True)  # whether a key was recorded
@@ -182,5 +181,5 @@ def texts(recording: Recording, part: Part) -> list[str]:
 
 def not_finite(name: str, column: str, row: int, value: Any) -> Broken:
     """The error for a number that is none."""
-    fix = "correct the file, or leave such recordings out: --broken drop"
+    fix = "correct the file, or leave such recordings out: data import --broken drop"
     return Broken(name, f"column {column!r}", f"row {row} is {value}, not finite", fix)

@@ -23,6 +23,7 @@ class Report:
     repeated: int = 0  # last rows, so that a last reward has one
     split: int = 0  # recordings that became more than one episode
     terminal: int = 0  # episodes that the world ended
+    unused: list[str] = field(default_factory=list)  # columns that the mapping does not name
     missing: Counter[str] = field(default_factory=Counter)  # key -> recordings without it
     dropped: dict[str, Counter[str]] = field(default_factory=dict)  # reason -> recordings, rows
     examples: dict[str, list[str]] = field(default_factory=dict)  # reason -> which

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from foreworld.data.recording import Content, Feature, Recording, Values
 from foreworld.episodes import EpisodeStore
 from foreworld.vocab import Spec
 
+PARTS = "parts.json"  # beside a merged store: whose episodes come first, and how many
 RATE = 1.0  # rows a second, where nobody noted how fast steps follow each other
 
 
@@ -89,10 +91,19 @@ def same(column: str, spec: Spec) -> Rule:
     return replace(rule, low=spec.low, high=spec.high, given=spec.unit, names=spec.names)
 
 
-def noted_fps(path: Path) -> float | None:
-    """Rows a second of a store, where it was imported and the import knew."""
+def noted(path: Path) -> dict[str, Any] | None:
+    """The report of the import that made a store; None where it was made otherwise."""
     file = path / "import.json"
-    return json.loads(file.read_text())["report"]["fps"] if file.is_file() else None
+    return json.loads(file.read_text())["report"] if file.is_file() else None
+
+
+def noted_fps(path: Path) -> float | None:
+    """Rows a second of a store, where it was imported and the import knew, or its parts were."""
+    report, parts = noted(path), path / PARTS
+    if report is not None:
+        return report["fps"]
+    rates = {part.get("fps") for part in json.loads(parts.read_text())} if parts.is_file() else ()
+    return next(iter(rates)) if len(rates) == 1 else None
 
 
 def _feature(spec: Spec) -> Feature:

@@ -206,7 +206,8 @@ def _stability(sitting: Sitting, dream: Dream, rulers: list[Ruler]) -> Reading:
     for ruler in rulers:
         rows = unit(sitting.windows.batch[ruler.head]).flatten(0, 1)
         low, high = rows.amin(0), rows.amax(0)
-        room = BEYOND * (high - low).clamp(min=STILL)
+        varied = (high - low) > STILL  # what never did is `_invariants`' business, and no pixel's
+        room = BEYOND * torch.where(varied, high - low, 1.0)
         seen = dream.seen[ruler.head]
         stable &= ((seen >= low - room) & (seen <= high + room)).flatten(1).all(1)
     value = wilson(int(stable.sum()), len(stable))

@@ -34,7 +34,7 @@ from foreworld.families.jepa_config import JepaConfig as JepaConfig
 from foreworld.families.masked import MaskedFrames
 from foreworld.families.regularisers import REGULARISERS, diagnose_collapse
 from foreworld.families.scales import Scales, safe
-from foreworld.families.scoring import imagined_windows, score, some_instants
+from foreworld.families.scoring import imagined_windows, score, some_instants, with_flags
 from foreworld.families.windows import Predictor, counted, newest_and_changes, there, windows
 from foreworld.nn.mlp import mlp
 from foreworld.vocab import (
@@ -192,7 +192,7 @@ class Jepa(WorldModel):
         read = [h for h in self.heads if h not in (*images, *self._joint)]
         losses = score(self.predict, states, batch, read)
         if images:
-            truth = {k: batch[k] for k in images}
+            truth = with_flags(batch, images)
             losses |= score(self.predict, *some_instants(states, truth, self.config.decode), images)
         return Loss(losses, map_state(lambda x: x[:, -1], states))
 

@@ -80,3 +80,4 @@ PAPERS = {
     "its search": "Danihelka et al. 2022 (Gumbel MuZero), openreview bERaNdoegnO",
     "consistency": "Ye et al. 2021 (EfficientZero), arXiv 2111.00210",
 }
+RESULTS = ("muzero_cartpole.json",)

@@ -152,6 +152,7 @@ PAPERS = {
 RESULTS = (
     "actor_critic_cartpole_state.json",
     "actor_critic_cartpole_pixels.json",
+    "actor_critic_swingup.json",
     "pendulum.json",
     "minigrid.json",
 )

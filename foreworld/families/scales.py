@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from foreworld.vocab import Spec
+from foreworld.vocab import PRESENT, Spec
 
 SLOWEST = 1e-3  # weight of a new batch once many were seen: scales drift, they do not jump
 
@@ -35,10 +35,10 @@ class Scale(nn.Module):
     @torch.no_grad()
     def update(self, x: Tensor) -> None:
         """Move towards a batch [B, T, ...]; exactly its statistics the first time."""
+        self.check(x)
         self.count += 1
         if self.image and self.count > SETTLED and self.count % SELDOM:
             return  # looking at all pixels again would cost as much as reading them
-        self.check(x)
         flat = as_float(x).flatten(0, 1)
         weight = (1 / self.count).clamp(min=SLOWEST)
         self.mean += weight * (flat.mean(0) - self.mean)
@@ -96,7 +96,9 @@ class Scales(nn.Module):
             return
         for key, value in batch.items():
             if safe(key) in self.parts:
-                self[key].update(value)
+                there = batch.get(PRESENT + key)  # what was not recorded is no zero
+                if there is None or bool(there.any()):
+                    self[key].update(value if there is None else value[there].unsqueeze(1))
 
     def forward(self, batch: Mapping[str, Tensor], keys: Iterable[str]) -> dict[str, Tensor]:
         """What has a scale is scaled. Raises ValueError for a key whose statistics are missing."""
@@ -106,10 +108,6 @@ class Scales(nn.Module):
                 raise ValueError(f"no statistics of key {key!r}: the model was built without it")
             scaled[key] = self[key](batch[key]) if safe(key) in self.parts else batch[key]
         return scaled
-
-    def unmeasured(self, keys: Iterable[str]) -> list[str]:
-        """Those of `keys` whose statistics no batch has ever told."""
-        return [k for k in keys if safe(k) in self.parts and not self[k].count]
 
 
 def as_float(x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from foreworld.families.codec import head_targets
-from foreworld.vocab import Batch, Prediction, State, WorldModel, map_state, rollout
+from foreworld.vocab import PRESENT, Batch, Prediction, State, WorldModel, map_state, rollout
 
 S = TypeVar("S")
 Predict = Callable[[State, Sequence[str] | None], dict[str, Prediction]]
@@ -20,6 +20,7 @@ def score(predict: Predict, states: State, batch: Batch, heads: Sequence[str]) -
 
     No reward arrives with the first instant of an episode (its 0 is a convention): nothing is
     asked about it. Learned like a reward, it is the largest error of a model that sees no clock.
+    Nor is anything asked about what was not recorded.
     """
     if not heads:
         return {}
@@ -29,7 +30,13 @@ def score(predict: Predict, states: State, batch: Batch, heads: Sequence[str]) -
     losses = {h: p.loss(targets[h].flatten(0, 1)).unflatten(0, lead) for h, p in said.items()}
     if "reward" in losses:
         losses["reward"] = losses["reward"] * ~batch["is_first"]
-    return losses
+    recorded = {h: batch[PRESENT + h] for h in losses if PRESENT + h in batch}
+    return losses | {h: losses[h] * there for h, there in recorded.items()}
+
+
+def with_flags(batch: Batch, keys: Sequence[str]) -> dict[str, Tensor]:
+    """Some keys of a batch, and where they were recorded."""
+    return {k: batch[k] for key in keys for k in (key, PRESENT + key) if k in batch}
 
 
 def score_all(model: WorldModel, states: State, batch: Batch, decode: float) -> dict[str, Tensor]:
@@ -38,7 +45,7 @@ def score_all(model: WorldModel, states: State, batch: Batch, decode: float) -> 
     images = [k for k in seen if model.specs[k].kind == "image"]
     losses = score(model.predict, states, batch, [h for h in model.heads if h not in images])
     if images:
-        chosen, truth = some_instants(states, {k: batch[k] for k in images}, decode)
+        chosen, truth = some_instants(states, with_flags(batch, images), decode)
         losses |= score(model.predict, chosen, truth, images)
     return losses
 
@@ -79,8 +86,8 @@ def imagined_windows(
     row = torch.arange(size, device=model.device).unsqueeze(1)
     start = map_state(lambda x: x[row, first].flatten(0, 1), states)
     later = first.unsqueeze(-1) + torch.arange(steps + 1, device=model.device)
-    needed = {k for k in keys if k in batch} | {"action", "is_first", "is_terminal"}
-    window = {k: batch[k][row.unsqueeze(-1), later].flatten(0, 1) for k in needed}
+    needed = with_flags(batch, [*keys, "action", "is_first", "is_terminal"])
+    window = {k: x[row.unsqueeze(-1), later].flatten(0, 1) for k, x in needed.items()}
     futures = rollout(model, start, window["action"][:, :-1])
     futures = futures._replace(action=window["action"][:, 1:])
     truth = {k: v[:, 1:] for k, v in window.items()}

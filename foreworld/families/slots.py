@@ -33,7 +33,7 @@ from foreworld.families.codec import (
     zero_action,
 )
 from foreworld.families.scales import Scales, safe
-from foreworld.families.scoring import imagined_windows, score, some_instants
+from foreworld.families.scoring import imagined_windows, score, some_instants, with_flags
 from foreworld.families.slots_codec import SlotImage, SlotReader, TableHead
 from foreworld.families.slots_config import PRESETS as PRESETS
 from foreworld.families.slots_config import SlotsConfig as SlotsConfig
@@ -215,9 +215,9 @@ class Slots(WorldModel):
         states, prior = self._scan(batch)
         losses = score(self.predict, states, batch, self._cheap)
         if self.images and self._sees(batch):
-            pictures = {k: batch[k] for k in self.heads if safe(k) in self.images}
-            chosen, truth = some_instants(states, pictures, self.config.decode)
-            losses |= score(self.predict, chosen, truth, list(pictures))
+            keys = [k for k in self.heads if safe(k) in self.images]
+            chosen, truth = some_instants(states, with_flags(batch, keys), self.config.decode)
+            losses |= score(self.predict, chosen, truth, keys)
         if begins.shape[1] > 1:
             surprise = prior.loss(states.slots.detach()) * ~begins
             losses["surprise"] = self.config.surprise * surprise

@@ -40,9 +40,13 @@ class Things(nn.Module):
 
     @property
     def common(self) -> list[int]:
-        """Columns that every thing has: what can be compared between any two of them."""
-        times = self.column.bincount(minlength=len(self.columns))
-        return [i for i, count in enumerate(times.tolist()) if count == len(self.names)]
+        """Columns that every thing has: what can be compared between any two of them.
+
+        Where there is none (a dot, a wall, a door), those that several have: the rest hold zeros.
+        """
+        times = self.column.bincount(minlength=len(self.columns)).tolist()
+        least = len(self.names) if len(self.names) in times else 2
+        return [i for i, count in enumerate(times) if count >= least]
 
     row: Tensor
     column: Tensor

@@ -53,3 +53,4 @@ RECIPES: dict[str, dict[str, Any]] = {
                    "learner": "evolution",
                    "learner_set": ("episodes=8", "horizon=150", "temperature=1.15")},
 }  # fmt: skip
+PAPERS = {"the model": "Ha & Schmidhuber 2018 (World Models), arXiv 1803.10122"}

@@ -1,4 +1,4 @@
-"""Planning with some disorder, so that a model meets what it would not have chosen.
+"""Acting with some disorder, so that a model meets what it would not have chosen.
 
 policy = ExploringPolicy(planned, RandomPolicy(specs["action"]), specs["action"])
 """
@@ -6,20 +6,26 @@ policy = ExploringPolicy(planned, RandomPolicy(specs["action"]), specs["action"]
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
-from foreworld.policies.planned import PlannedCarry, PlannedPolicy
 from foreworld.policies.random import RandomPolicy
-from foreworld.vocab import Policy, Spec, Step
+from foreworld.vocab import Policy, Spec, Step, WorldModel
+
+
+class Thinking(Policy, Protocol):
+    """A policy that follows the world in a model: its carries have that model's `state`."""
+
+    @property
+    def model(self) -> WorldModel: ...
 
 
 class ExploringCarry(NamedTuple):
     """What an exploring policy remembers."""
 
-    planned: PlannedCarry
+    planned: Any  # with a `state`
     other: Any  # the carry of the other policy
     others: np.ndarray  # bool [N]: worlds whose episode the other policy plays
     rng: np.random.Generator
@@ -27,13 +33,13 @@ class ExploringCarry(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ExploringPolicy:
-    """Plans, with noise on its actions; some episodes are left to another policy.
+    """What another decides, with noise on it; some episodes are left to a third.
 
     share: of the episodes that `other` plays. noise: standard deviation on actions, in halves of
     their range; for discrete actions the chance of a random one.
     """
 
-    planned: PlannedPolicy
+    planned: Thinking
     other: Policy
     action_spec: Spec
     share: float = 0.2

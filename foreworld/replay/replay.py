@@ -38,6 +38,7 @@ class Replay:
     recent: share of a batch that opens among the newest batch_size * length steps, so that what was
         just lived is learned from soon.
     keys: what to read besides the action, the reward and the flags; None is everything.
+    weigh: gives ids [E] their weights [E], above 0: how much likelier their steps are than others'.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Replay:
         seed: int = 0,
         recent: float = 0.0,
         keys: Sequence[str] | None = None,
+        weigh: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         if batch_size < 1 or length < 1:
             raise ValueError(f"batch_size={batch_size}, length={length}: both start at 1")
@@ -59,7 +61,7 @@ class Replay:
         self.length = length
         self.recent = recent
         self._layout = _layout(store, keys)
-        self._choose = ids
+        self._choose, self._weigh = ids, weigh
         self._generator = np.random.default_rng(seed)
         self._update()
 
@@ -98,7 +100,9 @@ class Replay:
         return self.store.table.first_id, self.store.table.next_id
 
     def _update(self) -> None:
-        """Lines up the steps of the chosen episodes: step s is in the first with end > s."""
+        """Lines up the steps of the chosen episodes, each as wide as its weight: a place on that
+        line is in the first episode whose end is beyond it.
+        """
         store = self.store
         chosen = self._choose(store) if callable(self._choose) else self._choose
         ids = store.ids if chosen is None else np.unique(np.asarray(chosen, np.int64))
@@ -107,24 +111,28 @@ class Replay:
         self._seen = self._extent()
         self._ids = ids
         self._lengths = store.lengths[ids - store.table.first_id]
-        self._ends = np.cumsum(self._lengths)
+        self._weights = np.ones(len(ids)) if self._weigh is None else self._weigh(ids)
+        self._ends = np.cumsum(self._lengths * self._weights)
 
     def _draw(self, rows: int, window: int) -> Iterator[Piece]:
-        total = int(self._ends[-1])
-        newest = max(0, total - rows * window)
+        total = self._ends[-1]
+        newest = max(0.0, total - rows * window)
         num_recent = self._generator.binomial(rows, self.recent)
         for row in range(rows):
-            step = int(self._generator.integers(newest if row < num_recent else 0, total))
+            place = self._generator.uniform(newest if row < num_recent else 0.0, total)
             time = 0
             while time < window:
-                n = int(np.searchsorted(self._ends, step, "right"))
-                left = int(self._ends[n]) - step
-                length = min(left, window - time)
-                yield Piece(int(self._ids[n]), int(self._lengths[n]) - left, row, time, length)
+                n = self._episode_at(place)
+                before = int((self._ends[n] - place) / self._weights[n])  # the end
+                start = max(0, int(self._lengths[n]) - 1 - before) if time == 0 else 0
+                length = min(int(self._lengths[n]) - start, window - time)
+                yield Piece(int(self._ids[n]), start, row, time, length)
                 time += length
                 # Long episodes follow as often as they hold steps: rows stay equally likely.
-                n = int(np.searchsorted(self._ends, self._generator.integers(total), "right"))
-                step = int(self._ends[n] - self._lengths[n])
+                place = self._generator.uniform(0.0, total)
+
+    def _episode_at(self, place: float) -> int:
+        return min(int(np.searchsorted(self._ends, place, "right")), len(self._ends) - 1)
 
 
 def _layout(store: EpisodeStore, keys: Sequence[str] | None) -> dict[str, tuple[tuple, np.dtype]]:

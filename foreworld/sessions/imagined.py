@@ -53,7 +53,7 @@ class StoreStarts:
         lengths = self.store.lengths[ids - self.store.table.first_id] - 1  # nothing follows an end
         chosen = rng.choice(len(ids), num, p=lengths / lengths.sum())
         ends = np.where(rng.random(num) < self.first, 1, rng.integers(lengths[chosen]) + 1)
-        state = self.model.initial(num)
+        state, seen = self.model.initial(num), []
         for back in reversed(range(min(self.context, int(ends.max())))):
             rows = np.maximum(ends - 1 - back, 0)
             batch = self._rows(ids[chosen], rows)
@@ -61,7 +61,10 @@ class StoreStarts:
             batch["is_first"] |= torch.from_numpy(ends - 1 - back <= 0).to(self.model.device)[
                 :, None
             ]
-            state = self.model.observe(state, batch)
+            seen.append(batch)
+        whole = self.model.own({k: torch.cat([x[k] for x in seen], 1) for k in seen[0]})
+        for t, batch in enumerate(seen):
+            state = self.model.observe(state, {**batch, "action": whole["action"][:, t : t + 1]})
         return state
 
     def _rows(self, ids: np.ndarray, rows: np.ndarray) -> dict[str, Tensor]:

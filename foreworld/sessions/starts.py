@@ -37,5 +37,5 @@ def episode_start(
     batch["is_first"][:, 0] = True
     batch["action"][:, -1] = 0
     model = rows.model
-    batch = {k: v.to(model.device) for k, v in batch.items()}
+    batch = model.own({k: v.to(model.device) for k, v in batch.items()})
     return rows.observe(model.initial(1), batch), id, t

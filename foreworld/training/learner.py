@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from foreworld.checkpoint import Checkpoint
-from foreworld.vocab import Batch, Policy, State
+from foreworld.policies.exploring import Thinking
+from foreworld.vocab import Batch, State
 
 Arrays = dict[str, dict[str, Tensor]]
 
@@ -29,7 +30,7 @@ class Learner(Protocol):
         """
         ...
 
-    def policy(self, seed: int = 0, sample: bool = False) -> Policy:
+    def policy(self, seed: int = 0, sample: bool = False) -> Thinking:
         """How it acts by now; sample: as while it explores."""
         ...
 

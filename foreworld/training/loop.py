@@ -67,6 +67,7 @@ class LoopConfig:
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)  # how weights move
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 on CUDA
     compile: Literal["auto", "on", "off"] = "auto"  # auto: the family's inner cells, on CUDA
+    settle: int = 0  # updates after all is mastered (--until), while the rate falls to nothing
     log_every: int = 20  # updates between two lines of metrics
     checkpoint_every_s: float = 120.0  # seconds between two checkpoints
 
@@ -114,7 +115,7 @@ class Trainer:
     def train(self) -> bool:
         """Run every phase to the end of its share of the budget; False: somebody cut it short.
 
-        Once all is mastered there is nothing left to do, whatever the budget.
+        Once all is mastered nothing is left but to settle, whatever the budget.
         Ctrl-C ends training after the update in progress. A checkpoint is written either way.
         Raises Diverged.
         """
@@ -124,14 +125,17 @@ class Trainer:
         self.model.train()
         with noted_interrupts() as interrupted, progress_bar(self.budget) as show:
             while (spent := self.budget.spent(at.updates, at.elapsed_s)) < 1:
-                if interrupted() or self.mastered():
+                if at.mastered is None and self.mastered():
+                    at.mastered = at.updates
+                if interrupted() or not (left := at.rate_left(self.config.settle)):
                     break
                 self._enter_phase(spent)
                 batch = self._batch()
                 with precision(self.model.device, self.config.precision):
                     losses, starts = self.phase.loss(batch)
                     total = torch.stack([loss.mean() for loss in losses.values()]).sum()
-                lr = self.phase.rate * learning_rate(
+                rate = left * self.phase.rate
+                lr = rate * learning_rate(
                     self.config.optimiser, at.phase_updates, self._phase_spent(spent)
                 )
                 norm = self._step(total, lr)

@@ -19,6 +19,17 @@ class Progress:
     updates: int = 0  # in all phases so far
     elapsed_s: float = 0.0
     phase_updates: int = 0  # of these in this phase
+    mastered: int | None = None  # updates after which nothing was left to learn
+
+    def rate_left(self, settle: int) -> float:
+        """1 until all is mastered, then down to 0 within `settle` updates, where training ends.
+
+        A constant rate that falls at last: the schedule of Hu et al. 2024 (MiniCPM, section 4),
+        whose end is not a number of updates here but a world mastered.
+        """
+        if self.mastered is None:
+            return 1.0
+        return 1 - min(1.0, (self.updates - self.mastered) / settle) if settle else 0.0
 
 
 @contextmanager

@@ -7,6 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 from foreworld.cli.main import main
+from foreworld.episodes import EpisodeStore
+from foreworld.run import load
+from foreworld.vocab import predict_all, rollout
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +48,20 @@ def test_what_cannot_be_carried_is_said(run, tmp_path, capsys):
     assert main(["export", str(run), "--out", out, "--to", "torch", "--heads", "image"]) == 1
     assert "unknown head 'image'" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_small_run_imagines_the_same_to_three_digits(run, tmp_path, capsys):
+    out = tmp_path / "small"
+    assert main(["export", str(run), "--to", "run", "--out", str(out), "--episodes", "2"]) == 0
+    big, small = load(run), load(out)
+    assert not (out / "checkpoints" / f"{big.step:012d}" / "optimizer.safetensors").exists()
+    weights = load_file(out / "checkpoints" / f"{big.step:012d}" / "model.safetensors")
+    assert any(x.dtype == torch.float16 for x in weights.values())
+    said = []
+    for model in (big.model, small.model):
+        state = rollout(model, model.initial(1), torch.ones(1, 20, dtype=torch.int64))
+        said.append(predict_all(model, state, ["vector"])["vector"])
+    torch.testing.assert_close(*said, atol=2e-2, rtol=0)
+    with EpisodeStore.open(small.store_path) as kept, EpisodeStore.open(big.store_path) as all_:
+        first = all_.split()[1][0]
+        assert len(kept) == 2 and (kept[0]["vector"] == all_[first]["vector"]).all()

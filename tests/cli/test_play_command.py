@@ -1,9 +1,5 @@
 """`foreworld play` says what is missing before it opens a browser."""
 
-import sys
-
-import pytest
-
 from foreworld.cli import staging
 from foreworld.cli.main import main
 
@@ -18,12 +14,6 @@ def test_what_cannot_be_played_is_said_in_one_line(tmp_path, capsys, monkeypatch
     assert "1 to 240 steps" in said(capsys, tmp_path, "--fps", "0")
     monkeypatch.setattr(staging, "GALLERY", tmp_path)
     assert "foreworld play runs/demo" in said(capsys)
-
-
-@pytest.mark.parametrize("module", ["fastapi", "uvicorn", "websockets"])
-def test_the_extra_is_named(module, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, module, None)
-    assert "pip install 'foreworld[studio]'" in said(capsys)
 
 
 def test_the_gallery_is_what_its_folder_holds(tmp_path, monkeypatch):

@@ -8,10 +8,12 @@ import pytest
 from foreworld.config import override
 from foreworld.data.importing import import_dataset
 from foreworld.data.mapping import Rule
-from foreworld.data.recording import Broken, Recording, Values
+from foreworld.data.recording import Broken, Feature, Recording, Values
 from foreworld.data.usual import usual
 from foreworld.episodes import EpisodeStore
 from tests.data.logs import FEATURES, Log, columns, log, recording
+
+DEPTH = Feature((32, 32, 1), "float32", "depth", unit="m")
 
 
 def changed(name, change, row=4):
@@ -136,6 +138,10 @@ BROKEN = {
         lambda: spoiled("observation.state", None),
         {"state": Rule(("observation.state",), missing="refuse")},
         "episode 1: column observation.state: is not there; set keys.state.missing"),
+    "depth that reaches nobody knows how far": (
+        lambda: replace(log(3), features={**FEATURES, "observation.images.wrist": DEPTH}),
+        {"wrist": Rule(("observation.images.wrist",), "image")},
+        "keys.wrist: how far does depth reach"),
     "nothing left": (
         lambda: replace(log(3), recordings=[recording(n, 1, next__reward=None, next__done=None)
                                             for n in range(3)]), {},

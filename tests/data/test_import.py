@@ -54,8 +54,10 @@ def test_a_mapping_is_written_edited_and_read(tmp_path):
     data["keys"]["state"] |= {"given": "deg", "unit": "rad"}
     data["keys"]["arm"] = {"columns": ["action[0:1]", "observation.state[1:2]"]}
     data["keys"]["front"]["image_size"] = 16
+    del data["keys"]["wrist"]
     (tmp_path / "map.json").write_text(json.dumps(data))
-    store, _ = imported(log(1), tmp_path, load(tmp_path / "map.json"))
+    store, report = imported(log(1), tmp_path, load(tmp_path / "map.json"))
+    assert report.unused == ["observation.images.wrist"] and "wrist" not in store.specs
     told = columns(12, 0)
     assert np.allclose(store[0]["state"][:12], np.deg2rad(told["observation.state"].values))
     assert store.specs["state"].unit == "rad" and store.specs["front"].shape == (16, 16, 3)
@@ -117,12 +119,24 @@ def test_holes_split_or_drop(tmp_path):
     assert report.examples["has holes"] == ["episode 1"]
 
 
+def test_a_gap_in_the_index_is_a_hole(tmp_path):
+    """Rows that are missing from every column: nothing is said to follow what it does not."""
+    kept = np.r_[0:8, 12:20]
+    told = {n: Values(c.values[kept], c.stamps[kept]) for n, c in columns(20).items()}
+    store, report = imported(Log([Recording("episode 0", told, "go")]), tmp_path)
+    assert report.split == 1 and store.lengths.tolist() == [8, 9]
+    assert store[0]["reward"].tolist() == [0.0, *range(1, 8)]
+    assert np.array_equal(store[0]["action"][:7], told["action"].values[:7])
+    assert not store[0]["is_terminal"].any() and store[1]["is_terminal"][-1]
+
+
 def test_what_some_recordings_lack_is_flagged(tmp_path):
     source = Log([recording(0), recording(1, observation__images__wrist=None), recording(2)])
     store, report = imported(source, tmp_path)
     assert store.specs["present.wrist"].record and report.missing == {"wrist": 1}
     assert [bool(e["present.wrist"].all()) for e in store] == [True, False, True]
     assert not store[1]["wrist"].any() and store[2]["wrist"].any()
+    assert report.unused == []
     mapping = override(usual(source), ["keys.wrist.missing=drop"])
     store, report = imported(source, tmp_path / "drop", mapping)
     assert len(store) == 2 and "present.wrist" not in store.specs

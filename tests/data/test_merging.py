@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from foreworld.data.merging import common, merge, split
+from foreworld.data.stored import noted_fps
+from foreworld.disk import write_json
 from foreworld.episodes import EpisodeStore
 from foreworld.vocab import Spec
 from tests.data import stores
@@ -75,6 +77,17 @@ def test_what_some_lack_may_be_flagged(tmp_path):
     third = made(tmp_path / "c", SMALL, 2)
     specs = common([both.specs, third.specs], flag_missing=True)
     assert set(specs) == set(both.specs)
+
+
+def test_rates_have_to_agree(tmp_path):
+    """Where an import noted how fast rows follow each other; nobody's word is taken for granted."""
+    one, two, three = (made(tmp_path / name, SMALL, n) for n, name in enumerate("abc"))
+    for store, fps in ((one, 10.0), (two, 10.0), (three, 30.0)):
+        write_json(store.path / "import.json", {"report": {"fps": fps, "of": store.path.name}})
+    merge([one, two], tmp_path / "both")
+    assert noted_fps(tmp_path / "both") == 10.0
+    with pytest.raises(ValueError, match="rows a second differ: .*a 10, .*c 30; import them at"):
+        merge([one, three], tmp_path / "all")
 
 
 def test_split_by_episode(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -171,6 +172,17 @@ def test_slides_and_leaps_are_found_when_nothing_is_done(subject, dot_model):
     leaping = type("LeapingDot", (Leaping, dot_model), {})()
     assert "noop_jumps" in alarms(controllability, subject, leaping)
     assert "noop_jumps" not in alarms(controllability, subject, sliding)
+
+
+def test_a_number_that_never_changed_may_be_told_a_little_off():
+    rows = torch.stack([torch.linspace(0, 1, 12), torch.full((12,), 0.02)], -1).reshape(3, 4, 2)
+    sitting = SimpleNamespace(windows=SimpleNamespace(batch={"facts": rows}))
+    seen = rows + torch.tensor([0.5, 1e-3])
+    dream = long_dreams.Dream(torch.zeros(3, 4, 5), {"facts": seen})
+    rulers = [SimpleNamespace(head="facts")]
+    assert long_dreams._stability(sitting, dream, rulers).value.value == 1
+    gone = long_dreams.Dream(torch.zeros(3, 4, 5), {"facts": seen + 5})
+    assert long_dreams._stability(sitting, gone, rulers).value.value == 0
 
 
 def test_dreams_that_end_alike_are_found(subject, dot_model):

@@ -175,6 +175,3 @@ def test_other_widths_and_missing_statistics_are_errors():
         scales.update({"arm": arm[..., :1]})
     with pytest.raises(ValueError, match="no statistics of key 'hand'"):
         scales({"hand": arm}, ["hand"])
-    assert scales.unmeasured(["arm", "mode"]) == ["arm"]
-    scales.update({"arm": arm})
-    assert scales.unmeasured(["arm", "mode"]) == []

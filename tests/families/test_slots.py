@@ -168,3 +168,10 @@ def test_motion_prefers_futures_in_which_something_happens():
 def test_impossible_shares_are_refused(shares):
     with pytest.raises(ValueError, match="leave no time"):
         built(**shares)
+
+
+def test_things_that_share_no_column_are_compared_by_those_that_some_share():
+    names = ("dot.x", "dot.y", "wall.x", "wall.width", "door.y", "door.width")
+    assert Things(Spec((6,), "float32", "vector", names=names)).common == [0, 1, 2]
+    names = ("cup.x", "cup.y", "box.x", "box.y", "box.turn")
+    assert Things(Spec((5,), "float32", "vector", names=names)).common == [0, 1]

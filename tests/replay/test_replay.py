@@ -196,3 +196,15 @@ def test_one_sample_may_read_less_and_be_larger(store):
     assert set(batch) == {"place", "action", "reward", "is_first", "is_last", "is_terminal"}
     assert batch["place"].shape == (6, 10, 2)
     assert "image" in replay.sample(), "what one sample read is not what the next reads"
+
+
+def test_weights_say_how_often_steps_are_drawn(store):
+    weights = np.array([30.0, 1.0, 1.0, 1.0, 2.0, 1.0])  # 90, 40, 7, 1, 50 and 90 of 278
+    replay = Replay(store, None, 64, 1, seed=0, weigh=lambda ids: weights[ids])
+    drawn = torch.cat([replay.sample()["place"][:, 0] for _ in range(60)])
+    ids, rows = drawn.unbind(1)
+    shares = torch.bincount(ids.long(), minlength=6) / len(ids)
+    wanted = torch.tensor([90, 40, 7, 1, 50, 90]) / 278
+    assert (shares - wanted).abs().max() < 0.03  # four deviations of 3,840 draws
+    within = torch.bincount(rows[ids == 0].long(), minlength=3) / int((ids == 0).sum())
+    assert (within - 1 / 3).abs().max() < 0.06, "and within an episode all alike"

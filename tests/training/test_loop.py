@@ -184,3 +184,34 @@ def test_asking_twice_is_an_order(make_trainer):
     with pytest.raises(KeyboardInterrupt):
         make_trainer(8, grow).train()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_once_all_is_mastered_the_rate_falls_to_nothing(make_trainer):
+    log = Lines()
+    trainer = make_trainer(
+        40, logger=Logger([log]), log_every=1, settle=4, optimiser=OptimiserConfig(final=1.0)
+    )
+    trainer.mastered = lambda: trainer.progress.updates in (20, 22)  # for a while only
+    assert trainer.train()
+    rates = [scalars["lr"] for _, scalars in log.lines]
+    assert len(rates) == 24 and rates[19] == rates[20] > 0
+    assert rates[20:] == pytest.approx([rates[19] * share for share in (1, 0.75, 0.5, 0.25)])
+    assert trainer.train() and trainer.progress.updates == 24, "and it does not begin again"
+
+
+def test_settling_goes_on_where_it_was_cut(make_trainer):
+    whole = make_trainer(40, settle=8)
+    whole.mastered = lambda: True
+    whole.train()
+
+    def cut(updates):
+        if updates == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    first = make_trainer(40, cut, settle=8)
+    first.mastered = lambda: True
+    assert not first.train() and first.progress.updates == 4
+    again = make_trainer(40, settle=8)  # which has not mastered anything itself
+    again.restore(last_checkpoint(first))
+    assert again.train() and again.progress.updates == 8
+    assert same(weights(again), weights(whole))

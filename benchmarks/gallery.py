@@ -1,0 +1,94 @@
+"""Trains the worlds that come with Foreworld, examines them, and puts them into the package.
+
+python benchmarks/gallery.py               all of them
+python benchmarks/gallery.py rooms
+
+A stage whose output is there is not repeated: delete runs/gallery to begin again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import foreworld
+from foreworld.disk import write_whole
+
+SHELF = Path(foreworld.__file__).parent / "gallery"
+RUNS = Path("runs/gallery")
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """Arguments of `foreworld collect` and `train`, and what visitors read."""
+
+    about: str
+    collect: tuple[tuple[str, ...], ...]  # several times into one store
+    train: tuple[str, ...]
+    episodes: int = 0  # to begin from, where the simulator may not be installed
+
+
+TABLE = ("tabletop", "--env", 'task=["move","push"]', "--env", "max_steps=40", "--num-envs", "32")
+EXHIBITS = {
+    "tabletop": Exhibit(
+        "A table with a box, a cup and the point you push them with, learned from pictures.",
+        # Who knows what to do seldom runs into the rim; visitors do.
+        ((*TABLE, "--steps", "60000", "--policy", "mixed"),
+         (*TABLE, "--steps", "50000", "--policy", "wander")),
+        ("--family", "slots", "--budget", "14m"),
+    ),
+    "rooms": Exhibit(
+        "Two rooms, a door somewhere in the wall between them, and you are the dot.",
+        (("rooms", "--env", "wall=random", "--env", "task=any", "--steps", "60000",
+          "--num-envs", "16"),),
+        ("--family", "slots", "--budget", "12m"),
+    ),
+    "pendulum": Exhibit(
+        "A pendulum that is too heavy to lift at once: swing it up, learned from pictures.",
+        (("Pendulum-v1", "--pixels", "--image-size", "32", "--frame-skip", "2",
+          "--env", "max_episode_steps=60", "--steps", "30000"),),
+        ("--preset", "simple", "--train", "length=24", "batch_size=16", "--budget", "8m"),
+        episodes=2,
+    ),
+}  # fmt: skip
+
+
+def command(*words: str | Path) -> None:
+    print("$ foreworld", *words, flush=True)
+    line = [sys.executable, "-m", "foreworld.cli.main", *map(str, words)]
+    subprocess.run(line, check=True)
+
+
+def make(name: str, exhibit: Exhibit) -> None:
+    data, run, shelf = RUNS / name / "data", RUNS / name / "run", SHELF / name
+    parts = RUNS / name / "parts"  # the same episodes are held out as from training
+    if not data.exists():
+        for seed, words in enumerate(exhibit.collect):
+            command("collect", *words, "--seed", str(1000 * seed), "--out", data)
+    if not parts.exists():
+        command("data", "split", data, "--out", parts)
+    if not run.exists():
+        command("train", data, "--run", run, *exhibit.train, "--threads", "1")
+        write_whole(run / "about.txt", exhibit.about + "\n")
+    shutil.rmtree(shelf, ignore_errors=True)
+    words = ("--to", "run", "--episodes", str(exhibit.episodes))
+    command("export", run, *words, "--out", shelf)
+    command("trust", shelf, "--data", parts / "test", "--threads", "1")
+    (shelf / "trust" / "report.html").unlink()  # most of it is a plotting library
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", choices=[*EXHIBITS, []])
+    for name in parser.parse_args().names or EXHIBITS:
+        make(name, EXHIBITS[name])
+    size = sum(file.stat().st_size for file in SHELF.rglob("*") if file.is_file())
+    print(f"{SHELF}: {size / 1e6:.1f} MB of at most 8")
+
+
+if __name__ == "__main__":
+    main()

@@ -116,6 +116,10 @@ class Life:
         tracks = [track for several in self.tracks.values() for track in several]
         now = {t.part.column: t.stamps for t in tracks if t.part.feature.moment == "now"}
         mapping, fps = self.plan.mapping, self.plan.fps
+        if not now:
+            wrong = "there is no column to take the time from"
+            fix = "leave it out: data import --broken drop"
+            raise Broken(self.recording.name, "columns", wrong, fix)
         if mapping.fps is not None and mapping.fps != fps:
             acts = {t.part.column: lasting(t.stamps) for t in self.tracks.get("action", ())}
             return steady_clock({**now, **acts}, mapping.fps), False

@@ -128,13 +128,14 @@ class Finder(nn.Module):
         in a batch is blown up to fill the sphere, while this is learned; later as it was then.
         """
         pairs = zip(self.keys, steps.before.values(), steps.after.values(), strict=True)
-        read = [self.parts[safe(k)].read(before, after) for k, before, after in pairs]
+        read = [self._part(k).read(before, after) for k, before, after in pairs]
         said = self.name(torch.cat(read, -1))
-        return F.normalize(self.spread.train(learning)(said), dim=-1)
+        mean, variance = self.spread.running_mean, self.spread.running_var
+        return F.normalize(F.batch_norm(said, mean, variance, training=learning), dim=-1)
 
     def tell(self, before: Mapping[str, Tensor], code: Tensor) -> dict[str, Tensor]:
         """What comes of the codes [N, C], scaled, by key: [N, ...]."""
-        return {k: self.parts[safe(k)].tell(before[k], code) for k in self.keys}
+        return {k: self._part(k).tell(before[k], code) for k in self.keys}
 
     def missed(
         self, told: Mapping[str, Tensor], steps: Steps, changes: float, scales: Scales
@@ -149,3 +150,8 @@ class Finder(nn.Module):
                 error = error * (1 + changes * (scales[key].std * moved > CHANGED))
             total.append(error.flatten(1).mean(-1))
         return torch.stack(total).sum(0)
+
+    def _part(self, key: str) -> Pictures | Numbers:
+        part = self.parts[safe(key)]
+        assert isinstance(part, (Pictures, Numbers))
+        return part

@@ -19,12 +19,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from foreworld.data.bounds import COPY, inside, same_count
+from foreworld.data.bounds import COPY, same_count
 from foreworld.data.columns import Lazy
 from foreworld.data.depth import DepthCode
 from foreworld.data.frames import Film, Stretch, look
 from foreworld.data.lerobot_language import language_columns, language_features
-from foreworld.data.lerobot_layout import CLOCK, INFO, Column, Entry
+from foreworld.data.lerobot_layout import CLOCK, INFO, Column, Entry, placed
 from foreworld.data.lerobot_statistics import check_statistics
 from foreworld.data.lerobot_tables import REFINISH, read_manifest
 from foreworld.data.parquet import Shard
@@ -200,7 +200,7 @@ class LeRobotSource:
         what, file = f"column {name!r}", said.get("path") if isinstance(said, dict) else None
         if not isinstance(file, str):
             raise Broken(shard.path, what, "a picture is missing", "leave out such rows")
-        path = inside(self.path, file, shard.path, what)
+        path = placed(self.path, file, shard.path, what)
         if not path.is_file():
             raise Broken(shard.path, what, f"there is no picture {file}", COPY)
         return path.read_bytes()

@@ -133,6 +133,8 @@ def look(path: str | Path) -> Film:
     if (np.diff(table[:, 0]) <= 0).any():
         raise Broken(path, "time stamps", "two frames are shown at once", REENCODE)
     keys = np.flatnonzero(table[:, 2])
+    if not len(keys):
+        raise Broken(path, "video", "holds no frame that can be decoded alone", REENCODE)
     return Film(
         path, height, width, codec, pixels, base.denominator, base.numerator,
         table[:, 0], keys, table[keys, 1],

@@ -196,6 +196,14 @@ CORRUPT = {
         "column 'action': 1 rows are missing",
     ),
     "action that is no number": (nan_action, "column 'action': row 3 is nan, not finite"),
+    "depth from nowhere to nowhere": (
+        feature("observation.images.top", info={"is_depth_map": True, "video.depth_max": -1.0}),
+        r"info\.json: features\.observation\.images\.top\.info: depth from 0\.01 to -1\.0 m",
+    ),
+    "depth in words": (
+        feature("observation.images.top", info={"is_depth_map": True, "video.depth_max": "far"}),
+        r"features\.observation\.images\.top\.info: ",
+    ),
     "no footer": (cut(DATA, 0.6), r"file-000\.parquet: footer: is no whole parquet.*finalize"),
     "no footer of episodes": (cut(LISTED, 0.9), r"footer: is no whole parquet.*finalize"),
     "page damaged": (damaged_page, r"file-000\.parquet: .*; finish the recording"),

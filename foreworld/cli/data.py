@@ -21,6 +21,7 @@ from foreworld.cli.data_import import Import, Inspect
 from foreworld.cli.data_preview import Preview
 from foreworld.cli.data_stores import Merge, Split, Stats
 
+VERBS = ("import", "export", "inspect", "merge", "split", "preview", "stats")
 Args = (
     Annotated[Import, subcommand("import", description="a dataset of any format to a new store")]
     | Annotated[Export, subcommand("export", description="a store to a format others read")]

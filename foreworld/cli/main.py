@@ -20,7 +20,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foreworld.errors import nearest
+from foreworld.errors import nearest, unknown
 
 VERBS = {  # verb: (module, what it does)
     "demo": (
@@ -121,6 +121,9 @@ def _help(verb: str, module: Any, words: list[str]) -> None:
 
 def _parse(verb: str, module: Any, words: list[str]) -> Any:
     """The verb's `Args`; tyro's boxes of errors become one line."""
+    below = getattr(module, "VERBS", ())  # of a verb with verbs below it
+    if below and (not words or words[0] not in below):
+        raise _UsageError(f"{unknown(f'foreworld {verb}', words[0] if words else '', below)}.")
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):

@@ -140,8 +140,6 @@ def own_clock(stamps: MappingOf[str, np.ndarray], fps: float | None) -> Clock:
 
     Of columns on one clock the longest: actions may be one fewer than what was seen.
     """
-    if not stamps:
-        raise ValueError("no column to take the time from")
     periods = {key: period_of(s, 1 / fps if fps else 0.0) for key, s in stamps.items()}
     slowest = max(periods.values())
     alike = [key for key, period in periods.items() if period > (1 - JITTER) * slowest]

@@ -105,7 +105,7 @@ class Life:
         stamps = np.asarray(column.stamps, np.float64)
         check_stamps(self.recording.name, part.column, stamps)
         if not len(stamps):
-            wrong, fix = "has no rows", "remove the recording, or --broken drop"
+            wrong, fix = "has no rows", "remove the recording, or: data import --broken drop"
             raise Broken(self.recording.name, f"column {part.column!r}", wrong, fix)
         if part.feature.moment == "after":
             stamps = followed(stamps, 1 / self.plan.fps if self.plan.fps else 0.0)
@@ -116,6 +116,10 @@ class Life:
         tracks = [track for several in self.tracks.values() for track in several]
         now = {t.part.column: t.stamps for t in tracks if t.part.feature.moment == "now"}
         mapping, fps = self.plan.mapping, self.plan.fps
+        if not now:
+            wrong = "there is no column to take the time from"
+            fix = "leave it out: data import --broken drop"
+            raise Broken(self.recording.name, "columns", wrong, fix)
         if mapping.fps is not None and mapping.fps != fps:
             acts = {t.part.column: lasting(t.stamps) for t in self.tracks.get("action", ())}
             return steady_clock({**now, **acts}, mapping.fps), False
@@ -132,17 +136,19 @@ class Life:
         """Which rows are whole [K], and which go on from the one before them [K]."""
         whole = np.ones(len(self.clock.rows), bool)
         linked = np.ones(len(self.clock.rows), bool)
+        stale: dict[str, np.ndarray] = {}
         for key, tracks in self.tracks.items():
             fresh = np.logical_and.reduce([self._is_fresh(key, track) for track in tracks])
             if key == "action":  # the last one of an episode leads nowhere
+                fresh[-1:] = True
                 linked[1:] &= fresh[:-1]
             elif all(track.part.feature.moment == "after" for track in tracks):
                 linked &= fresh
             else:
                 whole &= fresh
-            stale = int((~fresh[:-1] if key == "action" else ~fresh).sum())
-            if stale and not all(track.part.feature.moment == "after" for track in tracks):
-                report.drop(f"nothing recent enough of {key}", self.recording.name, stale)
+            if any(track.part.feature.moment == "now" for track in tracks):
+                stale[key] = ~fresh
+        _tell_stale(stale, self.recording.name, report)
         return whole, linked
 
     def _is_fresh(self, key: str, track: Track) -> np.ndarray:
@@ -247,6 +253,15 @@ class Life:
             fix = f"give keys.{key} the kind 'vector'"
             what = f"column {', '.join(self.plan.mapping.keys[key].columns)}"
             raise Broken(self.recording.name, what, f"row {row} is {value}, no whole number", fix)
+
+
+def _tell_stale(stale: dict[str, np.ndarray], name: str, report: Report) -> None:
+    """Count rows [K] by what they lack, each of them once."""
+    table = np.stack(list(stale.values()), 1) if stale else np.zeros((0, 0), bool)
+    kinds, counts = np.unique(table[table.any(1)], axis=0, return_counts=True)
+    for kind, count in zip(kinds, counts, strict=True):
+        keys = [key for key, lacks in zip(stale, kind, strict=True) if lacks]
+        report.drop(f"nothing recent enough of {', '.join(keys)}", name, int(count))
 
 
 def _cut(piece: Piece, room: int) -> list[Piece]:

@@ -60,12 +60,15 @@ def rows_of(array: Any, rows: np.ndarray, start: int = 0) -> np.ndarray:
     if not len(rows):
         return array[start:start]
     cuts = np.flatnonzero(np.diff(rows) > GAP) + 1
-    return np.concatenate([_run(array, run + start) for run in np.split(rows, cuts)])
+    runs = [_run(array, run + start) for run in np.split(rows, cuts)]
+    return runs[0] if len(runs) == 1 else np.concatenate(runs)
 
 
 def _run(array: Any, rows: np.ndarray) -> np.ndarray:
     low, high = int(rows[0]), int(rows[-1]) + 1
-    return np.asarray(array[low:high])[rows - low]
+    block = np.asarray(array[low:high])
+    # Strictly ascending: all of them, and nothing to pick.
+    return block if high - low == len(rows) and (np.diff(rows) == 1).all() else block[rows - low]
 
 
 def feature_of(

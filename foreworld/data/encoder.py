@@ -93,6 +93,7 @@ class FilmWriter:
         self._layout = "gray12le" if codec == "depth" else {1: "gray", 3: "rgb24"}[channels]
         self._step = 1 / rate_of(fps)
         self._av = require("av", "data")
+        self._reshape = require("av.video.reformatter", "data").VideoReformatter()
         options = {**chosen.options, "g": str(key_every or chosen.key_every)}
         if chosen.quality and quality is not None:
             options[chosen.quality] = str(quality)
@@ -126,6 +127,7 @@ class FilmWriter:
             frame = self._av.VideoFrame.from_ndarray(
                 np.ascontiguousarray(plane), format=self._layout
             )
+            frame = self._reshape.reformat(frame, format=self._stream.pix_fmt, threads=1)
             frame.pts, frame.time_base = self.frames, self._step
             if number == 0:  # an episode is decoded without the one before it
                 frame.pict_type = self._av.video.frame.PictureType.I

@@ -133,6 +133,8 @@ def look(path: str | Path) -> Film:
     if (np.diff(table[:, 0]) <= 0).any():
         raise Broken(path, "time stamps", "two frames are shown at once", REENCODE)
     keys = np.flatnonzero(table[:, 2])
+    if not len(keys):
+        raise Broken(path, "video", "holds no frame that can be decoded alone", REENCODE)
     return Film(
         path, height, width, codec, pixels, base.denominator, base.numerator,
         table[:, 0], keys, table[keys, 1],
@@ -174,7 +176,8 @@ def _fill(film: Film, wanted: np.ndarray, layout: str, out: np.ndarray) -> None:
             # Once from the key frame before; and where the file's index misleads, from the start.
             for dts in (_seek_point(film, int(wanted[run.start])), int(film.key_dts[0])):
                 for frame in _shown(container, stream, dts, missing):
-                    picture = reshape.reformat(frame, format=layout).to_ndarray()
+                    # Threads for one small frame cost ten times what they do.
+                    picture = reshape.reformat(frame, format=layout, threads=1).to_ndarray()
                     _place(film, picture, out[place[frame.pts]])
                 if not missing:
                     break

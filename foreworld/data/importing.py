@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from foreworld.data.alignment import PATIENCE, TOGETHER, Piece
+from foreworld.data.alignment import JITTER, PATIENCE, TOGETHER, Piece
 from foreworld.data.assembly import Life
 from foreworld.data.mapping import Mapping, to_json
 from foreworld.data.plan import Patience, Plan, survey
@@ -96,6 +96,7 @@ def _pieces(
         found, life = [], None
         with _patience(report, f"recording {id}", broken):
             life = Life(plan, source[id])
+            _check_rate(life, report)
             found = life.pieces(report) if _wanted(life, report) else []
         report.split += len(found) > 1
         yield from ((life, piece) for piece in found if life)
@@ -117,6 +118,16 @@ def _ahead(
     finally:
         for _, _, decoding in waiting:
             decoding.cancel()
+
+
+def _check_rate(life: Life, report: Report) -> None:
+    """Raises Broken for rows that are not as long as those of the recordings before it."""
+    fps = round(1 / life.clock.period, 6) if life.clock.period else None
+    report.fps = report.fps or fps
+    if fps and report.fps and abs(fps - report.fps) > JITTER * report.fps:
+        wrong = f"{fps:.4g}, the first recording has {report.fps:.4g}"
+        fix = "bring all to one rate, as in: --set fps=10"
+        raise Broken(life.recording.name, "rows a second", wrong, fix)
 
 
 def _wanted(life: Life, report: Report) -> bool:
@@ -148,7 +159,7 @@ def _append(store: EpisodeStore, episode: Episode, life: Life) -> None:
     try:
         store.append(episode)
     except ValueError as error:
-        fix = "correct the file or the mapping, or leave such recordings out: --broken drop"
+        fix = "correct the file or the mapping, or leave it out: data import --broken drop"
         raise Broken(life.recording.name, "values", str(error), fix) from None
 
 
@@ -159,7 +170,7 @@ def _refuse_twin(episode: Episode, name: str, seen: dict[bytes, str]) -> None:
         digest.update(np.ascontiguousarray(episode[key]).data)
     other = seen.setdefault(digest.digest(), name)
     if other != name:
-        fix = "remove one of them, or keep the first: --broken drop"
+        fix = "remove one of them, or keep the first: data import --broken drop"
         raise Broken(name, "rows", f"the same as those of {other}", fix)
 
 

@@ -19,12 +19,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from foreworld.data.bounds import COPY, inside, same_count
+from foreworld.data.bounds import COPY, same_count
 from foreworld.data.columns import Lazy
 from foreworld.data.depth import DepthCode
 from foreworld.data.frames import Film, Stretch, look
 from foreworld.data.lerobot_language import language_columns, language_features
-from foreworld.data.lerobot_layout import CLOCK, INFO, Column, Entry
+from foreworld.data.lerobot_layout import CLOCK, INFO, Column, Entry, placed
 from foreworld.data.lerobot_statistics import check_statistics
 from foreworld.data.lerobot_tables import REFINISH, read_manifest
 from foreworld.data.parquet import Shard
@@ -106,7 +106,7 @@ class LeRobotSource:
             if column.dtype == "language":
                 features |= language_features(name)
             elif name not in CLOCK:
-                features[name] = _feature(name, column)
+                features[name] = _feature(self.path, name, column)
         return features | ({TASK: Feature((), "str", "text")} if self._changes else {})
 
     # Time
@@ -168,7 +168,7 @@ class LeRobotSource:
 
     def _stretch(self, name: str, column: Column, entry: Entry, stamps: np.ndarray) -> Stretch:
         clip, (height, width, channels) = entry.clips[name], column.shape
-        code = DepthCode.of(column.info) if column.is_depth else None
+        code = _code(self.path, name, column) if column.is_depth else None
         layout = "gray12le" if code else {1: "gray", 3: "rgb24"}[channels]
 
         def opened() -> Film:
@@ -179,14 +179,14 @@ class LeRobotSource:
                 raise Broken(clip.path, f"frame size of {name}", wrong, fix)
             return film
 
-        near = NEAR / self.manifest.fps
-        return Stretch(stamps, opened, clip.begin, near, layout, code.decode if code else None)
+        near, begin = NEAR / self.manifest.fps, clip.begin + float(stamps[0])
+        return Stretch(stamps, opened, begin, near, layout, code.decode if code else None)
 
     def _images(
         self, name: str, column: Column, entry: Entry, shard: Shard, rows: np.ndarray
     ) -> np.ndarray:
         """Pictures that are files in the table, or named by it."""
-        feature = _feature(name, column)
+        feature = self.features[name]
         most = 64_000_000 + 8 * len(rows) * int(np.prod(feature.shape))
         found = shard.objects(name, entry.row, entry.length, rows, most)
         datas = [self._picture(name, shard, said) for said in found]
@@ -200,7 +200,7 @@ class LeRobotSource:
         what, file = f"column {name!r}", said.get("path") if isinstance(said, dict) else None
         if not isinstance(file, str):
             raise Broken(shard.path, what, "a picture is missing", "leave out such rows")
-        path = inside(self.path, file, shard.path, what)
+        path = placed(self.path, file, shard.path, what)
         if not path.is_file():
             raise Broken(shard.path, what, f"there is no picture {file}", COPY)
         return path.read_bytes()
@@ -228,25 +228,36 @@ class _Recent(Generic[T]):
             self._open.clear()
 
 
-def _feature(name: str, column: Column) -> Feature:
+def _feature(root: Path, name: str, column: Column) -> Feature:
     moment: Moment = "after" if name.startswith("next.") else "now"
     if column.dtype == "string":
         return Feature((), "str", "text", moment=moment)
     if column.dtype in ("image", "video"):
-        return _camera(column, moment)
+        return _camera(root, name, column, moment)
     names = _names(column)
     return Feature(column.shape, column.dtype, "number", names, moment=moment)
 
 
-def _camera(column: Column, moment: Moment) -> Feature:
+def _camera(root: Path, name: str, column: Column, moment: Moment) -> Feature:
     if not column.is_depth:
         return Feature(column.shape, "uint8", "image", moment=moment)
     shape, low, high = (*column.shape[:2], 1), None, None
     if column.dtype == "video":
-        code = DepthCode.of(column.info)
+        code = _code(root, name, column)
         low, high = code.near, code.far
     unit = "m" if column.dtype == "video" or column.info.get("depth_unit") else None
     return Feature(shape, "float32", "depth", None, unit, low, high, moment=moment)
+
+
+def _code(root: Path, name: str, column: Column) -> DepthCode:
+    """How a depth video's codes are meant. Raises Broken for a range that is none."""
+    try:
+        return DepthCode.of(column.info)
+    except (ValueError, TypeError) as error:
+        what = f"features.{name}.info"
+        raise Broken(
+            root / INFO, what, str(error), "correct video.depth_min and its like"
+        ) from None
 
 
 def _names(column: Column) -> tuple[str, ...] | None:

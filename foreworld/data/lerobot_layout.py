@@ -119,10 +119,18 @@ def place(root: Path, info: Info, what: str, values: Mapping[str, Any]) -> Path:
     The templates were checked: they hold these places and nothing else.
     """
     template = info.data_path if what == "data_path" else info.video_path or ""
-    path = inside(root, template.format(**values), info.path, what)
+    path = placed(root, template.format(**values), info.path, what)
     if not path.is_file():
         raise Broken(path, what, "there is no such file", COPY)
     return path
+
+
+def placed(root: Path, name: str, file: Path, what: str) -> Path:
+    """The path of `name` in a dataset; in a hub's cache, whose files are links, of that cache."""
+    cache = root.absolute().parent.parent
+    if root.absolute().parent.name == "snapshots" and (cache / "blobs").is_dir():
+        return inside(cache, f"snapshots/{root.absolute().name}/{name}", file, what)
+    return inside(root, name, file, what)
 
 
 def check_counts(info: Info, entries: list[Entry], tasks: Mapping[int, str]) -> None:

@@ -4,8 +4,8 @@
                     /joint_states             100 Hz     each topic has a clock of its own: the
                     /cmd_vel                   20 Hz     time when its messages were logged
 
-A file is an episode. A topic is a column, or several; which of them becomes what is the mapping's
-matter, and so is the rate to which they are brought.
+A file is an episode, and so is each part of a bag that was split. A topic is a column, or several;
+which of them becomes what is the mapping's matter, and so is the rate to which they are brought.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BLOCK = 512  # messages decoded at a time, so that pictures of many are not held
 
 
 class McapSource:
-    """A file, or a folder of them: a bag of ROS 2, or episodes side by side.
+    """A file, or a folder of them.
 
     Raises Broken where a file was cut short, or claims more than it holds.
     """

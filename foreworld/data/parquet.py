@@ -20,6 +20,7 @@ from foreworld.data.recording import Broken
 from foreworld.errors import require
 
 KEPT_BYTES = 256_000_000  # of columns just read: row groups come whole, of which parts are asked
+TOGETHER_BYTES = 32_000_000  # of a row group whose numbers are read in one go
 TEXT_BYTES = 256_000_000  # of texts that are read at once
 
 
@@ -150,17 +151,33 @@ class Shard:
         """One column of one row group; the ones read last are kept, up to `KEPT_BYTES`."""
         key = (name, number)
         if key not in self._kept:
-            self._check_inflation(name, number)
+            names = self._together(name, number)
+            for other in names:
+                self._check_inflation(other, number)
             try:
-                table = self._file.read_row_group(number, columns=[name], use_threads=False)
+                table = self._file.read_row_group(number, columns=names, use_threads=False)
             except (OSError, self._arrow.ArrowException, MemoryError) as error:
                 wrong = f"rows {self._edges[number]} on do not decode: {_first(error)}"
                 raise Broken(self.path, f"column {name!r}", wrong, self._fix) from None
-            self._kept[key] = table.column(name)
+            self._kept |= {(other, number): table.column(other) for other in names}
+            self._kept.move_to_end(key)
             while len(self._kept) > 1 and sum(c.nbytes for c in self._kept.values()) > KEPT_BYTES:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    def _together(self, name: str, number: int) -> list[str]:
+        """What is read with a column: where it is a small one of numbers, all such of the group."""
+        fields = self._file.schema_arrow
+        numbers = [other for other in self.names if self._holds_numbers(fields.field(other).type)]
+        small = self._file.metadata.row_group(number).total_byte_size < TOGETHER_BYTES
+        return numbers if small and name in numbers else [name]
+
+    def _holds_numbers(self, kind: Any) -> bool:
+        types = self._arrow.types
+        while hasattr(kind, "value_type") and not types.is_dictionary(kind):
+            kind = kind.value_type
+        return types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
 
     def _check_inflation(self, name: str, number: int) -> None:
         group = self._file.metadata.row_group(number)

@@ -181,5 +181,5 @@ def texts(recording: Recording, part: Part) -> list[str]:
 
 def not_finite(name: str, column: str, row: int, value: Any) -> Broken:
     """The error for a number that is none."""
-    fix = "correct the file, or leave such recordings out: --broken drop"
+    fix = "correct the file, or leave such recordings out: data import --broken drop"
     return Broken(name, f"column {column!r}", f"row {row} is {value}, not finite", fix)

@@ -32,7 +32,8 @@ class NpzShards:
 
     @classmethod
     def fits(cls, path: Path) -> bool:
-        return path.is_dir() and any(path.glob("*.npz"))
+        """Whether it is a folder of such files, and not of videos with tables beside them."""
+        return path.is_dir() and any(path.glob("*.npz")) and not _has_videos(path)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -61,7 +62,7 @@ class JsonLines:
     def fits(cls, path: Path) -> bool:
         """Whether the first line has a flag of RLDS; videos with a table of steps are videos."""
         files = _line_files(path)
-        if not files or any(p.suffix in VIDEOS for p in files[0].parent.iterdir()):
+        if not files or _has_videos(files[0].parent):
             return False
         with files[0].open("rb") as lines:
             first = lines.readline(LONGEST_LINE)
@@ -73,6 +74,10 @@ class JsonLines:
     def episode(self, id: int) -> tuple[str, dict[str, Column], dict[str, Any]]:
         file, arrays = self._episodes[id]
         return f"episode {id} of {file}", _columns(arrays, self.features, file), {}
+
+
+def _has_videos(folder: Path) -> bool:
+    return any(p.suffix in VIDEOS for p in folder.iterdir())
 
 
 def _line_files(path: Path) -> list[Path]:

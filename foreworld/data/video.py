@@ -125,7 +125,7 @@ class VideoSource:
         tables = [self._columns(s.table) for s in self._shelves if s.table]
         own = any(name in SECONDS for table in tables for name in table)
         alike = max(rates) - min(rates) <= ALIKE * max(rates)
-        return float(np.median(rates)) if alike and not own else None
+        return round(float(np.median(rates)), 6) if alike and not own else None
 
 
 def _shelves(path: Path) -> list[Shelf]:
@@ -138,14 +138,20 @@ def _shelves(path: Path) -> list[Shelf]:
     sets = {folder: _videos(folder) for folder in folders}
     sets = {folder: videos for folder, videos in sets.items() if videos}
     flat = _videos(path)
-    views = {tuple(video.stem for video in videos) for videos in sets.values()}
-    if not flat and len(views) == 1 and len(next(iter(views))) <= MOST_CAMERAS:
+    if not flat and _are_views([[video.stem for video in videos] for videos in sets.values()]):
         return [
             Shelf(str(folder), {video.stem: video for video in videos}, _only_table(folder))
             for folder, videos in sets.items()
         ]
     files = [*flat, *(video for videos in sets.values() for video in videos)]
     return [Shelf(str(file), {"video": file}, _beside(file)) for file in files]
+
+
+def _are_views(folders: list[list[str]]) -> bool:
+    """Whether names in folders are cameras: few, and the same ones again (some may be missing)."""
+    names = {name for videos in folders for name in videos}
+    again = len(folders) == 1 or sum(map(len, folders)) > len(names)
+    return 0 < len(names) <= MOST_CAMERAS and again
 
 
 def _videos(folder: Path) -> list[Path]:

@@ -121,6 +121,13 @@ def test_mistakes_say_what_to_type(log, tmp_path, monkeypatch, capsys, words, me
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("words", [["imprt", "x"], []])
+def test_verbs_below_the_verb_are_named(capsys, words):
+    assert main(["data", *words]) == 2
+    said = capsys.readouterr().err
+    assert "Valid: import, export" in said and ("did you mean 'import'" in said) == bool(words)
+
+
 def test_a_film_without_actions_is_trusted_as_far_as_it_goes(tmp_path):
     from foreworld.cli import train, trust
 

@@ -597,7 +597,7 @@ def actions_of_too_few_numbers(path, exported):
     return tfds(path, [records.episode(length=5)[0] | {"steps/action": np.zeros(8, "f4")}] * 4)
 
 
-@case("rlds", r"observation/image: holds no JPEG or PNG picture")
+@case("rlds", r"observation/image: holds no JPEG, PNG or TIFF picture")
 def pictures_that_are_none(path, exported):
     wrong = {"steps/observation/image": [b"\x89PNG\r\n\x1a\nno"] * 5}
     return tfds(path, [records.episode(length=5)[0] | wrong] * 4)

@@ -18,6 +18,7 @@ from foreworld.data.encoder import psnr
 from foreworld.data.formats import open_source, recognise
 from foreworld.data.importing import import_dataset
 from foreworld.data.lerobot import LeRobotSource
+from foreworld.data.recording import Broken
 from foreworld.data.usual import usual
 from foreworld.episodes import EpisodeStore
 from foreworld.vocab import Episode, Spec
@@ -279,6 +280,23 @@ def test_quirks_of_the_field_are_read(written, copy, quirk):
                 assert np.array_equal(read(one, name), read(other, name)), name
     if quirk == "names by motor":
         assert source.features["action"].names == ("pan", "tilt")
+
+
+def test_a_hubs_cache_is_read_and_its_links_lead_nowhere_else(written, tmp_path):
+    """There every file is a link to one among the blobs beside it."""
+    root, blobs = tmp_path / "hub/snapshots/abc", tmp_path / "hub/blobs"
+    blobs.mkdir(parents=True)
+    for number, file in enumerate(f for f in sorted(written[0].rglob("*")) if f.is_file()):
+        link = root / file.relative_to(written[0])
+        link.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, blobs / str(number))
+        link.symlink_to(blobs / str(number))
+    with LeRobotSource(root) as source:
+        assert np.array_equal(read(source[0], "observation.images.top"), written[1][0]["top"])
+    (root / DATA).unlink()
+    (root / DATA).symlink_to(written[0] / DATA)
+    with pytest.raises(Broken, match="a link that leads out of the folder"):
+        LeRobotSource(root)
 
 
 def test_language_columns_are_told_by_style(copy):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -195,6 +196,14 @@ CORRUPT = {
         "column 'action': 1 rows are missing",
     ),
     "action that is no number": (nan_action, "column 'action': row 3 is nan, not finite"),
+    "depth from nowhere to nowhere": (
+        feature("observation.images.top", info={"is_depth_map": True, "video.depth_max": -1.0}),
+        r"info\.json: features\.observation\.images\.top\.info: depth from 0\.01 to -1\.0 m",
+    ),
+    "depth in words": (
+        feature("observation.images.top", info={"is_depth_map": True, "video.depth_max": "far"}),
+        r"features\.observation\.images\.top\.info: ",
+    ),
     "no footer": (cut(DATA, 0.6), r"file-000\.parquet: footer: is no whole parquet.*finalize"),
     "no footer of episodes": (cut(LISTED, 0.9), r"footer: is no whole parquet.*finalize"),
     "page damaged": (damaged_page, r"file-000\.parquet: .*; finish the recording"),
@@ -332,3 +341,55 @@ def test_a_picture_may_lie_beside_the_table_and_nowhere_else(sound_pictures, tmp
         assert source[0].columns[top].read([0]).shape == (1, 32, 32, 3)
     edit_table(root / DATA, **{top: outside("../0.png")})
     assert "leads out of the folder" in refusal(root, tmp_path / "out")
+
+
+def edit_lines(file, change):
+    said = [json.loads(line) for line in file.read_text().splitlines()]
+    change(said)
+    file.write_text("\n".join(json.dumps(row) for row in said))
+
+
+def episodes(change):
+    return lambda root: edit_lines(root / "meta/episodes.jsonl", change)
+
+
+def put_row(row, **changes):
+    return lambda said: said[row].update(changes)
+
+
+OLDER = {
+    "no episodes": (without("meta/episodes.jsonl"), r"episodes\.jsonl: the file"),
+    "a line cut short": (cut("meta/episodes.jsonl", 0.9), r"line 3: is no JSON"),
+    "an episode twice": (episodes(put_row(1, episode_index=0)), "episode 0 is listed twice"),
+    "a length that is none": (episodes(put_row(1, length=-3)), "length: -3"),
+    "lengths that do not add up": (episodes(put_row(1, length=9)), "total_frames: says 30"),
+    "no data of one": (
+        without("data/chunk-000/episode_000001.parquet"),
+        "data_path: there is no such file",
+    ),
+    "no film of one": (
+        without("videos/chunk-000/observation.images.top/episode_000002.mp4"),
+        "video_path: there is no such file",
+    ),
+    "statistics of another width": (
+        lambda root: edit_lines(
+            root / "meta/episodes_stats.jsonl",
+            lambda said: said[2]["stats"]["action"].update(max=[1.0]),
+        ),
+        "episode 2: action.max: 1 numbers, info.json says 2",
+    ),
+    "version 3 in name alone": (info(codebase_version="v3.0"), "tasks: there is no such file"),
+    "path to elsewhere": (
+        info(video_path="{video_key}/../../{episode_index}.mp4"),
+        "leads out of the folder",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_a_corrupt_dataset_of_version_2_is_refused(tmp_path, name):
+    root = tmp_path / "dataset"
+    shutil.copytree(Path(__file__).parent / "lerobot/v2.1", root)
+    spoil, said = OLDER[name]
+    spoil(root)
+    check(refusal(root, tmp_path / "out"), said, tmp_path / "out")

@@ -23,7 +23,7 @@ def film(path, frames=20, fps=10, size=SIZE, shade=0):
         stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
         stream.bit_rate = 4_000_000
         for n in range(frames):
-            grey = np.full((*size, 3), 10 * n + shade, np.uint8)
+            grey = np.full((*size, 3), (10 * n + shade) % 256, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
         container.mux(stream.encode())
     return path
@@ -68,7 +68,7 @@ def test_frame_numbers_and_tasks(tmp_path):
     assert shades(store[0]) == list(range(3, 9))
     assert store[0]["instruction"][0].tobytes() == b"go left"
     assert np.allclose(store[0]["speed"], np.arange(3, 9) / 2)
-    assert report.dropped["nothing recent enough of speed"]["rows"] > 0
+    assert report.fps == 10 and sum(n["rows"] for n in report.dropped.values()) == 6
 
 
 def test_several_cameras_and_a_file_of_actions(tmp_path):
@@ -83,6 +83,20 @@ def test_several_cameras_and_a_file_of_actions(tmp_path):
     assert shades(store[0], "wrist") == list(range(10, 20))
     assert store[0]["action"][4].tolist() == [4.0, -4.0]
     assert store[0]["reward"].tolist() == [0, 1] * 5
+
+
+def test_a_camera_that_some_recordings_lack(tmp_path):
+    film(tmp_path / "runs" / "a" / "front.mp4"), film(tmp_path / "runs" / "a" / "wrist.mp4")
+    film(tmp_path / "runs" / "b" / "front.mp4", shade=30)
+    store, report = imported(tmp_path / "runs", tmp_path)
+    assert report.missing == {"wrist": 1}
+    assert [bool(episode["present.wrist"].all()) for episode in store] == [True, False]
+
+
+def test_folders_of_kinds_are_no_cameras(tmp_path):
+    film(tmp_path / "clips" / "left" / "a.mp4"), film(tmp_path / "clips" / "right" / "b.mp4", 12)
+    store, _ = imported(tmp_path / "clips", tmp_path)
+    assert set(store.specs) == {"video", "action"} and store.lengths.tolist() == [20, 12]
 
 
 def test_a_table_of_parquet(tmp_path):
@@ -116,7 +130,12 @@ def table(text, name="a.csv", frames=5):
     return make
 
 
+def other_rate(folder):
+    film(folder / "a.mp4"), film(folder / "b.mp4", fps=25)
+
+
 BROKEN = {
+    "another rate": (other_rate, "b.mp4: rows a second: 25, the first recording has 10; bring all"),
     "cut short": (truncated, "a.mp4: video"),
     "a playlist that calls itself mp4": (no_video, "a.mp4: video: cannot be read"),
     "another size": (other_size, "b.mp4: frame size: 48 x 64, other videos are 48 x 32; scale it"),

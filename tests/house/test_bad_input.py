@@ -41,7 +41,7 @@ COMMANDS = [  # (what is wrong, command, exit code, what the answer must say)
     ("a store being written", "collect CartPole-v1 --out {locked}", 1, "close it first"),
     ("a broken store", f"train {{broken}} --run {{new}} {FEW}", 1, "manifest.json"),
     ("an empty store", f"train {{empty}} --run {{new}} {FEW}", 1, "foreworld collect WORLD"),
-    ("no such store or world", f"train episodse --run {{new}} {FEW}", 1, "no directory episodse"),
+    ("no such store or world", f"train episodse --run {{new}} {FEW}", 1, "nothing at episodse"),
     ("nothing to learn from", f"train --run {{new}} {FEW}", 1, "Name a store"),
     ("training without an end", "train {store} --run {new}", 1, "--steps 10000 or --budget 5m"),
     ("bad duration", "train {store} --run {new} --budget 5min", 1, "write 90s, 5m or 1h30m"),

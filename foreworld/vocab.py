@@ -28,6 +28,7 @@ from torch import Tensor, nn
 KINDS = ("image", "vector", "discrete", "text")
 FLAGS = ("is_first", "is_last", "is_terminal")
 LEGAL = "legal"  # key of a world whose actions are not always allowed: which are, [A] of 0 and 1
+RECORDED = "recorded"  # key of recorded actions in whose place a model has its own
 CONTROL = ("action", "reward", *FLAGS)  # everything in a step that is not an observation
 
 
@@ -213,7 +214,7 @@ class WorldModel(nn.Module, ABC):
         return [Phase("world", self.loss)]
 
     def own(self, batch: Batch) -> Batch:
-        """The batch with actions as the model has them; most have those that were recorded."""
+        """The batch with actions as the model has them; most have the recorded ones."""
         return batch
 
     def cells(self) -> list[nn.Module]:

@@ -77,6 +77,8 @@ def _episodes(opened: Run, args: Args) -> tuple[Sequence[Episode], Sequence[Epis
             "that it never saw: --data STORE"
         )
     trained, kept = _split(EpisodeStore.open(own)) if own else ([], [])
+    if own and opened.document.get("held_out"):  # a small run has brought no others along
+        trained, kept = [], Stored(kept.store, kept.store.ids)
     if args.data is None:
         return trained, kept
     other = EpisodeStore.open(args.data)

@@ -2,7 +2,7 @@
 
 python benchmarks/loader.py                                 ours alone
 python benchmarks/loader.py --python peer/bin/python        theirs, too: peers/swm_loader.py
-python benchmarks/loader.py --minutes 10                    and whether memory stays flat
+python benchmarks/loader.py --rounds 0 --minutes 10         only whether memory stays flat
 
 A sample is a window of 4 rows: a picture of 224 x 224, an action of 2 and a state of 4 numbers, all
 of them as tensors in a batch of 64. The pictures are the tabletop's. Every format is read in turn,
@@ -122,20 +122,23 @@ def main() -> None:
             for format in formats:
                 read[format].append(theirs(args.python, Path(name), format, args.batches))
         flat = memory(store, args.minutes) if args.minutes else None
+    kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    if args.rounds:
+        kept |= told(read) | {"loads": loads, "episodes": args.episodes, "provenance": provenance()}
+    if flat:
+        kept["memory"] = flat | {"provenance": provenance()}
+    write_json(RESULT, {"sample": {"rows": LENGTH, "picture": SIZE, "batch": BATCH}} | kept)
+
+
+def told(read: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    """Every round, and their medians."""
     medians = {
         format: {key: round(median(r[key] for r in rounds), 3) for key in rounds[0]}
         for format, rounds in read.items()
     }
     for format, found in medians.items():
         print(f"{format}: {found['samples_s']:.0f} samples a second")
-    write_json(
-        RESULT,
-        {
-            "sample": {"rows": LENGTH, "picture": SIZE, "batch": BATCH, "episodes": args.episodes},
-            "median": medians, "rounds": read, "memory": flat, "loads": loads,
-            "provenance": provenance(),
-        },
-    )  # fmt: skip
+    return {"median": medians, "rounds": read}
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 pip install gym-pusht 'pymunk<7'
 python benchmarks/lerobot_pusht.py /tmp/pusht            # writes three datasets, one for each codec
-foreworld train rssm /tmp/pusht/lossless --run runs/pusht --set debug    # and learns from one
-foreworld trust runs/pusht                               # without the simulator
+foreworld train /tmp/pusht/lossless --run runs/pusht --steps 2000    # and learns from one
+foreworld trust runs/pusht                                           # without the simulator
 
 The second camera follows the agent. Three scripted behaviours tell what an instruction means:
 pushing the block to its target, circling around it, keeping away from it.

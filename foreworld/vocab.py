@@ -29,6 +29,7 @@ KINDS = ("image", "vector", "discrete", "text")
 FLAGS = ("is_first", "is_last", "is_terminal")
 LEGAL = "legal"  # key of a world whose actions are not always allowed: which are, [A] of 0 and 1
 PRESENT = "present."  # prefix of keys that say where another was recorded; it is zeros elsewhere
+RECORDED = "recorded"  # key of recorded actions in whose place a model has its own
 CONTROL = ("action", "reward", *FLAGS)  # everything in a step that is not an observation
 
 
@@ -78,8 +79,7 @@ class Spec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Spec:
-        given: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        return cls(**given)
+        return cls(**cast(Any, {k: tuple(v) if type(v) is list else v for k, v in data.items()}))
 
 
 Specs = Mapping[str, Spec]  # observation keys and targets, plus "action"

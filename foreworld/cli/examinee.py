@@ -76,15 +76,17 @@ def _episodes(opened: Run, args: Args) -> tuple[Sequence[Episode], Sequence[Epis
             f"{opened.path} has no episodes beside it ({opened.store_path} is gone); name some "
             "that it never saw: --data STORE"
         )
-    trained, kept = _split(EpisodeStore.open(own)) if own else ([], [])
+    trained, kept = _beside(EpisodeStore.open(own), opened) if own else ([], [])
     if args.data is None:
         return trained, kept
     other = EpisodeStore.open(args.data)
     return trained, Stored(other, _complete(other, other.ids))
 
 
-def _split(store: EpisodeStore) -> tuple[Stored, Stored]:
+def _beside(store: EpisodeStore, opened: Run) -> tuple[Stored, Stored]:
     train, test = store.split()
+    if opened.document.get("held_out"):  # a small run has brought no others along
+        train, test = store.ids[:0], store.ids
     return Stored(store, train), Stored(store, _complete(store, test))
 
 

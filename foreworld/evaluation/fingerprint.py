@@ -15,7 +15,7 @@ import torch
 
 from foreworld.config import to_dict
 from foreworld.evaluation.subject import Protocol
-from foreworld.vocab import Episode, WorldModel
+from foreworld.vocab import RECORDED, Episode, WorldModel
 
 DIGITS = 16
 
@@ -39,11 +39,14 @@ def of_model(model: WorldModel) -> str:
 
 
 def of_episode(episode: Episode) -> str:
-    """Of everything that happened in it."""
+    """Of everything that happened in it; what a model reads into it (`Owned`) did not."""
+    steps = dict(episode.steps)
+    if RECORDED in steps:
+        steps["action"] = steps.pop(RECORDED)
     said = hashlib.sha256()
-    for key in sorted(episode.steps):
+    for key in sorted(steps):
         said.update(key.encode())
-        said.update(np.ascontiguousarray(episode[key]).tobytes())
+        said.update(np.ascontiguousarray(steps[key]).tobytes())
     return said.hexdigest()[:DIGITS]
 
 

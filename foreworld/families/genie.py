@@ -44,6 +44,7 @@ from foreworld.families.genie_finder import Finder, Steps
 from foreworld.families.rssm import Rssm, RssmState
 from foreworld.nn.running import running_max
 from foreworld.vocab import (
+    RECORDED,
     Batch,
     Diagnosis,
     Loss,
@@ -55,7 +56,6 @@ from foreworld.vocab import (
 )
 
 Instants = Mapping[str, Tensor]
-RECORDED = "recorded"  # key of actions that are not the model's own
 
 
 class GenieState(NamedTuple):

@@ -119,7 +119,7 @@ class Replay:
         newest = max(0.0, total - rows * window)
         num_recent = self._generator.binomial(rows, self.recent)
         for row in range(rows):
-            place = self._generator.uniform(newest if row < num_recent else 0.0, total)
+            place = self._place(newest if row < num_recent else 0.0, total)
             time = 0
             while time < window:
                 n = self._episode_at(place)
@@ -129,7 +129,13 @@ class Replay:
                 yield Piece(int(self._ids[n]), start, row, time, length)
                 time += length
                 # Long episodes follow as often as they hold steps: rows stay equally likely.
-                place = self._generator.uniform(0.0, total)
+                place = self._place(0.0, total)
+
+    def _place(self, low: float, high: float) -> float:
+        """Somewhere on the line; without weights in the middle of a step."""
+        if self._weigh is None:
+            return int(self._generator.integers(int(low), int(high))) + 0.5
+        return self._generator.uniform(low, high)
 
     def _episode_at(self, place: float) -> int:
         return min(int(np.searchsorted(self._ends, place, "right")), len(self._ends) - 1)

@@ -38,11 +38,11 @@ def write_portable(
     """Write a run to a folder that must not be there yet.
 
     run, document: where it is, and its run.json. arrays: weights of `step`, by group. starts: a
-    store, and ids of the episodes to take along.
+    store, and ids of the episodes to take along, none of which it was trained on.
     """
     halves = {group: {k: halved(x) for k, x in named.items()} for group, named in arrays.items()}
     with whole_folder(out) as folder:
-        write_json(folder / "run.json", {**document, "episodes": None})
+        write_json(folder / "run.json", {**document, "episodes": None, "held_out": True})
         save_checkpoint(
             folder / "checkpoints" / f"{step:012d}", arrays=halves, documents={}, step=step
         )

@@ -15,13 +15,16 @@ from foreworld.cli import staging
 from foreworld.cli.main import main
 from foreworld.config import from_dict
 from foreworld.episodes import EpisodeStore
+from foreworld.evaluation.fingerprint import of_episode
+from foreworld.evaluation.own import own_episode
 from foreworld.families.genie import PRESETS, Genie, GenieConfig
 from foreworld.replay import Replay
+from foreworld.run import load
 from foreworld.sessions.session import Session
 from foreworld.sessions.starts import episode_start
 from foreworld.training import Budget, LoopConfig, Trainer
 from foreworld.training.optimiser import OptimiserConfig
-from foreworld.vocab import Episode, Spec
+from foreworld.vocab import RECORDED, Episode, Spec
 
 SPECS = {"image": Spec((16, 16, 3), "uint8", "image"), "action": Spec((0,), "float32", "vector")}
 LENGTH, EPISODES = 24, 24
@@ -72,6 +75,13 @@ def test_it_is_examined_by_its_own_actions(run):
     said = {r["metric"]["name"]: r for rs in report["groups"].values() for r in rs}
     for name in ("controllability.response", "controllability.psnr"):
         assert said[name]["value"] is not None, said[name]["reason"]
+
+
+def test_what_is_read_into_an_episode_is_no_part_of_it(run, video):
+    (episode, *_), model = EpisodeStore.open(video), load(run).model
+    own = own_episode(model, episode)
+    assert own["action"].shape == (LENGTH,) and own[RECORDED].shape == (LENGTH, 0)
+    assert of_episode(own) == of_episode(episode), "two models are examined on the same data"
 
 
 def test_it_is_played_by_keys(run):

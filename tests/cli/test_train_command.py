@@ -144,7 +144,7 @@ def test_weights_of_another_version_are_one_line(store, tmp_path, capsys):
         (["STORE", "--steps", "5", "--train", "optimiser.lrr=3"], "did you mean 'optimiser.lr'?"),
         (["STORE", "--steps", "5", "--preset", "dreamer"], "did you mean 'dreamer_v"),
         (["STORE", "--steps", "5", "--family", "rsm"], "did you mean 'rssm'?"),
-        (["STORE", "--steps", "5", "--train-ratio", "4"], "name a world instead"),
+        (["STORE", "--steps", "5", "--train-ratio", "4"], "name the world instead"),
         (["CartPole-v1", "--steps", "5", "--until", "9"], "add --train-ratio"),
         (["--steps", "5"], "what to learn from?"),
         (["CartPol-v1", "--steps", "5"], "there is nothing at CartPol-v1; as a world"),

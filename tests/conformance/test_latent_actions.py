@@ -12,13 +12,13 @@ from subject import NoLogger, Subject
 from toy import ToySampler, toy_specs, windows
 
 from foreworld.config import from_dict
-from foreworld.families.genie import RECORDED, Genie, GenieConfig
+from foreworld.families.genie import Genie, GenieConfig
 from foreworld.families.genie_config import PRESETS
 from foreworld.families.genie_diagnosis import nmi
 from foreworld.training.budget import Budget
 from foreworld.training.loop import LoopConfig, Trainer
 from foreworld.training.optimiser import OptimiserConfig
-from foreworld.vocab import Batch, Spec, WorldModel
+from foreworld.vocab import RECORDED, Batch, Spec, WorldModel
 
 
 class Video(ToySampler):

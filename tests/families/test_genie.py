@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from foreworld.config import from_dict
-from foreworld.families.genie import PRESETS, RECORDED, Genie, GenieConfig
+from foreworld.families.genie import PRESETS, Genie, GenieConfig
 from foreworld.families.genie_codes import Codebook, Naming, labelled
 from foreworld.families.genie_diagnosis import accuracy, alarms, classes, diagnose_codes, nmi
 from foreworld.families.genie_finder import Steps
 from foreworld.families.scales import Scales
-from foreworld.vocab import Spec
+from foreworld.vocab import RECORDED, Spec
 
 SEEN = {"image": Spec((16, 16, 3), "uint8", "image"), "place": Spec((2,), "float32", "vector")}
 MOVES = Spec((), "int64", "discrete", classes=(3,))

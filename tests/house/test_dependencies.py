@@ -1,4 +1,7 @@
-"""A base install stays small: at most 25 packages that torch does not bring itself."""
+"""A base install stays small: at most 35 packages that torch does not bring itself.
+
+Twelve of them are the studio's server: playing should not take a second installation.
+"""
 
 from importlib.metadata import PackageNotFoundError, requires
 
@@ -36,7 +39,7 @@ def installed(names):
 def test_a_base_install_is_small():
     torch = closure("torch") if installed({"torch"}) else set()
     ours = closure("foreworld") - torch - {"torch"}
-    assert 5 < len(ours) <= 25, sorted(ours)
+    assert 5 < len(ours) <= 35, sorted(ours)
 
 
 def test_only_torch_numpy_and_physics_are_heavy():

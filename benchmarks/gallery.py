@@ -41,12 +41,14 @@ EXHIBITS = {
         ((*TABLE, "--steps", "60000", "--policy", "mixed"),
          (*TABLE, "--steps", "50000", "--policy", "wander")),
         ("--family", "slots", "--budget", "14m"),
+        episodes=1,  # for its picture
     ),
     "rooms": Exhibit(
         "Two rooms, a door somewhere in the wall between them, and you are the dot.",
         (("rooms", "--env", "wall=random", "--env", "task=any", "--steps", "60000",
           "--num-envs", "16"),),
         ("--family", "slots", "--budget", "12m"),
+        episodes=1,
     ),
     "pendulum": Exhibit(
         "A pendulum that is too heavy to lift at once: swing it up, learned from pictures.",

@@ -1,8 +1,8 @@
 """PushT as a LeRobot dataset of two cameras and an instruction: size, likeness, speed, exactness.
 
 pip install gym-pusht 'pymunk<7'
-python benchmarks/lerobot_pusht.py /tmp/pusht            # writes three datasets, one for each codec
-foreworld train /tmp/pusht/lossless --run runs/pusht --steps 2000    # and learns from one
+python benchmarks/lerobot_pusht.py pusht            # writes three datasets, one for each codec
+foreworld train pusht/lossless --run runs/pusht --steps 2000    # and learns from one
 foreworld trust runs/pusht                                           # without the simulator
 
 The second camera follows the agent. Three scripted behaviours tell what an instruction means:

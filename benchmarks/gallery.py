@@ -2,6 +2,7 @@
 
 python benchmarks/gallery.py               all of them
 python benchmarks/gallery.py rooms
+python benchmarks/gallery.py --measure     how far what one steers is off after a hundred steps
 
 A stage whose output is there is not repeated: delete runs/gallery to begin again.
 """
@@ -12,14 +13,25 @@ import argparse
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
 
 import foreworld
-from foreworld.disk import write_whole
+from foreworld.disk import write_json, write_whole
+from foreworld.evaluation import HELD_OUT, bootstrap_mean, provenance
+from foreworld.policies.wander import WanderPolicy
+from foreworld.run import load
+from foreworld.streams import collect
+from foreworld.vocab import predict_all, rollout
 
 SHELF = Path(foreworld.__file__).parent / "gallery"
 RUNS = Path("runs/gallery")
+RESULT = Path(__file__).parent / "results" / "gallery.json"
+LIVES, LOOKS = 64, (10, 50, 100)  # starts that no training met; steps with eyes closed
 
 
 @dataclass(frozen=True)
@@ -88,10 +100,43 @@ def make(name: str, exhibit: Exhibit) -> None:
     (shelf / "trust" / "report.html").unlink()  # most of it is a plotting library
 
 
+def believed(name: str) -> dict[str, Any]:
+    """How far the dot or the pusher is from where it should be, by steps with eyes closed.
+
+    Lengths are in the world's own unit. From the first row alone, wandering, as a session begins;
+    beside it what standing still would miss by.
+    """
+    run = load(SHELF / name)
+    assert run.world is not None
+    world = replace(run.world, env_kwargs={**run.world.env_kwargs, "max_steps": max(LOOKS)})
+    policy = WanderPolicy(run.model.specs["action"])
+    lives = list(collect(world.stream(16, HELD_OUT), policy, episodes=LIVES))
+    seen = {k: torch.from_numpy(np.stack([life[k][:1] for life in lives])) for k in lives[0].steps}
+    actions = torch.from_numpy(np.stack([life["action"][:-1] for life in lives]))
+    state = run.model.observe(run.model.initial(LIVES), seen)
+    facts = predict_all(run.model, rollout(run.model, state, actions), ["facts"])["facts"]
+    true = np.stack([life["facts"][:, :2] for life in lives])  # x and y come first
+    found = {}
+    for steps in LOOKS:
+        dreamt = facts[:, steps - 1, :2].numpy()
+        miss, still = (np.linalg.norm(x - true[:, steps], axis=1) for x in (dreamt, true[:, 0]))
+        both = {"miss": bootstrap_mean(miss), "standing_still": bootstrap_mean(still)}
+        found[str(steps)] = {k: v.to_json() for k, v in both.items()}
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", choices=[*EXHIBITS, []])
-    for name in parser.parse_args().names or EXHIBITS:
+    parser.add_argument("--measure", action="store_true")
+    args = parser.parse_args()
+    if args.measure:
+        torch.set_num_threads(1)
+        found = {name: believed(name) for name in ("rooms", "tabletop")}  # which name their numbers
+        write_json(RESULT, {"steps": found, "seed": HELD_OUT, "provenance": provenance()})
+        print(RESULT.read_text())
+        return
+    for name in args.names or EXHIBITS:
         make(name, EXHIBITS[name])
     size = sum(file.stat().st_size for file in SHELF.rglob("*") if file.is_file())
     print(f"{SHELF}: {size / 1e6:.1f} MB of at most 8")

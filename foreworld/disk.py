@@ -6,6 +6,7 @@ write_json("config.json", {"lr": 1e-3})  # a reader sees the old file or the new
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -68,3 +69,12 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary)
         raise
     sync(path.parent)
+
+
+def finite(value: Any) -> Any:
+    """Plain data in which null stands for NaN and infinity: JSON has no word for these."""
+    if isinstance(value, dict):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

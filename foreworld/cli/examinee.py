@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foreworld.data.stored import noted_fps
-from foreworld.episodes import EpisodeStore
+from foreworld.episodes import Each, EpisodeStore
 from foreworld.evaluation.branches import BranchingWorld
 from foreworld.evaluation.control import HELD_OUT
-from foreworld.evaluation.own import Owned
+from foreworld.evaluation.own import owned
 from foreworld.evaluation.subject import Protocol, Subject
 from foreworld.run import Run, World, make_stream
 from foreworld.streams.registry import can_render, find_spec, make_env
@@ -26,32 +26,13 @@ if TYPE_CHECKING:
 ENDLESS = 2**31 - 1  # steps
 
 
-class Stored(Sequence[Episode]):
-    """Episodes of a store, each read when it is asked for."""
-
-    def __init__(self, store: EpisodeStore, ids: np.ndarray) -> None:
-        self.store, self.ids = store, ids
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @overload
-    def __getitem__(self, place: int) -> Episode: ...
-    @overload
-    def __getitem__(self, place: slice) -> Stored: ...
-    def __getitem__(self, place: int | slice) -> Episode | Stored:
-        if isinstance(place, slice):
-            return Stored(self.store, self.ids[place])
-        return self.store[int(self.ids[place])]
-
-
 def subject_of(opened: Run, args: Args) -> Subject:
     """Raises ValueError where there are no episodes to examine it on."""
     trained, held_out = _episodes(opened, args)
     return Subject(
         model=opened.model,
-        held_out=Owned(opened.model, held_out[: args.episodes]),
-        training=Owned(opened.model, trained),
+        held_out=owned(opened.model, held_out[: args.episodes]),
+        training=owned(opened.model, trained),
         make_stream=partial(make_stream, opened.world) if opened.world else None,
         branching=_branching(opened.world),
         world=opened.world,
@@ -80,21 +61,21 @@ def _episodes(opened: Run, args: Args) -> tuple[Sequence[Episode], Sequence[Epis
     if args.data is None:
         return trained, kept
     other = EpisodeStore.open(args.data)
-    return trained, Stored(other, _complete(other, other.ids))
+    return trained, Each(other.__getitem__, _complete(other, other.ids))
 
 
-def _beside(store: EpisodeStore, opened: Run) -> tuple[Stored, Stored]:
+def _beside(store: EpisodeStore, opened: Run) -> tuple[Each, Each]:
     train, test = store.split()
     if opened.document.get("held_out"):  # a small run has brought no others along
         train, test = store.ids[:0], store.ids
-    return Stored(store, train), Stored(store, _complete(store, test))
+    read = store.__getitem__
+    return Each(read, train.tolist()), Each(read, _complete(store, test))
 
 
-def _complete(store: EpisodeStore, ids: np.ndarray) -> np.ndarray:
+def _complete(store: EpisodeStore, ids: np.ndarray) -> list[int]:
     """Those in which everything was recorded: zeros in its place are nothing to be foretold."""
     flags = [key for key in store.specs if key.startswith(PRESENT)]
-    there = [all(store.column(int(id), key).all() for key in flags) for id in ids]
-    return ids[np.array(there, bool)]
+    return [id for id in ids.tolist() if all(store.column(id, key).all() for key in flags)]
 
 
 def _branching(world: World | None) -> partial[BranchingWorld] | None:

@@ -144,3 +144,16 @@ def picture_layout(shape: tuple[int, ...], dtype: np.dtype) -> str | None:
 def _depth_shape(shape: tuple[int, ...]) -> tuple[int, ...] | None:
     planes = [side for side in shape if side > 1]
     return (planes[0], planes[1], 1) if len(planes) == 2 and min(planes) >= 8 else None
+
+
+def flattened(nested: dict[str, Any], between: str) -> dict[str, Any]:
+    """Entries of dicts within dicts by their paths, with `between` between two names."""
+    found, waiting = {}, [("", nested)]
+    while waiting:
+        prefix, part = waiting.pop()
+        for name, value in part.items():
+            if isinstance(value, dict):
+                waiting.append((f"{prefix}{name}{between}", value))
+            else:
+                found[f"{prefix}{name}"] = value
+    return found

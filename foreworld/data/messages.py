@@ -21,6 +21,7 @@ import numpy as np
 
 from foreworld.data.bounds import COPY, REWRITE, json_of, same_shape
 from foreworld.data.cdr import Part, Schema
+from foreworld.data.columns import flattened
 from foreworld.data.mcap_file import Channel
 from foreworld.data.pictures import picture_feature, unpack
 from foreworld.data.pixels import pixel_feature, pixels_of
@@ -176,15 +177,7 @@ def _flat(message: Any) -> dict[str, Any]:
     """Entries by path; of a message that is no object, one entry `data`."""
     if not isinstance(message, dict):
         return {"data": message}
-    found, waiting = {}, [("", message)]
-    while waiting:
-        prefix, part = waiting.pop()
-        for name, value in part.items():
-            if isinstance(value, dict):
-                waiting.append((f"{prefix}{name}.", value))
-            elif value is not None:
-                found[f"{prefix}{name}"] = value
-    return dict(sorted(found.items()))
+    return {k: v for k, v in sorted(flattened(message, ".").items()) if v is not None}
 
 
 def _names(channel: Channel, first: memoryview, file: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from foreworld.data.bounds import AT_ONCE, COPY, NO_OBJECTS, json_of, read_npz, same_shape
-from foreworld.data.columns import Lazy, as_told, clock, feature_of
+from foreworld.data.columns import Lazy, as_told, clock, feature_of, flattened
 from foreworld.data.hdf5_layouts import natural
 from foreworld.data.recording import Broken, Column, Feature, Values
 
@@ -111,15 +111,7 @@ def _episodes(file: Path) -> Iterator[tuple[Path, dict[str, np.ndarray]]]:
 def _flat(step: Any, file: Path, number: int) -> dict[str, Any]:
     if not isinstance(step, dict):
         raise Broken(file, f"line {number}", f"a {type(step).__name__}", "a step is an object")
-    found, waiting = {}, [("", step)]
-    while waiting:
-        prefix, part = waiting.pop()
-        for name, value in part.items():
-            if isinstance(value, dict):
-                waiting.append((f"{prefix}{name}/", value))
-            else:
-                found[f"{prefix}{name}"] = value
-    return found
+    return flattened(step, "/")
 
 
 def _stacked(steps: list[dict[str, Any]], file: Path, line: int) -> dict[str, np.ndarray]:

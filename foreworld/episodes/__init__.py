@@ -6,6 +6,7 @@ EpisodeStore.open("data/cartpole")[id]["image"]      # [T, 64, 64, 3], not read 
 """
 
 from foreworld.episodes.check import check_episode
+from foreworld.episodes.each import Each
 from foreworld.episodes.row import row_specs
 from foreworld.episodes.split import split_ids
 from foreworld.episodes.statistics import Counts, Moments, Statistics, statistics
@@ -13,6 +14,7 @@ from foreworld.episodes.store import EpisodeStore
 
 __all__ = [
     "Counts",
+    "Each",
     "EpisodeStore",
     "Moments",
     "Statistics",

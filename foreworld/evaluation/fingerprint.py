@@ -39,7 +39,7 @@ def of_model(model: WorldModel) -> str:
 
 
 def of_episode(episode: Episode) -> str:
-    """Of everything that happened in it; what a model reads into it (`Owned`) did not."""
+    """Of everything that happened in it; what a model reads into it (`owned`) did not."""
     steps = dict(episode.steps)
     if RECORDED in steps:
         steps["action"] = steps.pop(RECORDED)

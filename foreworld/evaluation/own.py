@@ -1,36 +1,23 @@
 """Episodes with the actions that a model has: what it finds in a video stands where nothing stood.
 
-held_out = Owned(model, episodes)      # the same episodes, for models that take recorded actions
+held_out = owned(model, episodes)      # the same episodes, for models that take recorded actions
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import overload
+from functools import partial
 
 import numpy as np
 import torch
 
+from foreworld.episodes import Each
 from foreworld.vocab import Episode, WorldModel
 
 
-class Owned(Sequence[Episode]):
-    """Each episode is read when it is asked for; see `WorldModel.own`."""
-
-    def __init__(self, model: WorldModel, episodes: Sequence[Episode]) -> None:
-        self.model, self.episodes = model, episodes
-
-    def __len__(self) -> int:
-        return len(self.episodes)
-
-    @overload
-    def __getitem__(self, place: int) -> Episode: ...
-    @overload
-    def __getitem__(self, place: slice) -> Owned: ...
-    def __getitem__(self, place: int | slice) -> Episode | Owned:
-        if isinstance(place, slice):
-            return Owned(self.model, self.episodes[place])
-        return own_episode(self.model, self.episodes[place])
+def owned(model: WorldModel, episodes: Sequence[Episode]) -> Sequence[Episode]:
+    """The same episodes with the model's own actions (`WorldModel.own`), made as they are read."""
+    return Each(partial(own_episode, model), episodes)
 
 
 @torch.no_grad()

@@ -25,7 +25,7 @@ class Thinking(Policy, Protocol):
 class ExploringCarry(NamedTuple):
     """What an exploring policy remembers."""
 
-    planned: Any  # with a `state`
+    acting: Any  # with a `state`
     other: Any  # the carry of the other policy
     others: np.ndarray  # bool [N]: worlds whose episode the other policy plays
     rng: np.random.Generator
@@ -39,7 +39,7 @@ class ExploringPolicy:
     their range; for discrete actions the chance of a random one.
     """
 
-    planned: Thinking
+    acting: Thinking
     other: Policy
     action_spec: Spec
     share: float = 0.2
@@ -48,20 +48,20 @@ class ExploringPolicy:
 
     def init(self, num_envs: int) -> ExploringCarry:
         rng = np.random.default_rng(self.seed)
-        carries = self.planned.init(num_envs), self.other.init(num_envs)
+        carries = self.acting.init(num_envs), self.other.init(num_envs)
         return ExploringCarry(*carries, np.zeros(num_envs, bool), rng)
 
     def act(self, carry: ExploringCarry, step: Step) -> tuple[ExploringCarry, np.ndarray]:
         rng, first = carry.rng, step["is_first"]
-        planned, wanted = self.planned.act(carry.planned, step)
+        acting, wanted = self.acting.act(carry.acting, step)
         other, theirs = self.other.act(carry.other, step)
         others = np.where(first, rng.random(len(first)) < self.share, carry.others)
         rows = others.reshape(-1, *[1] * (wanted.ndim - 1))
         action = np.where(rows, theirs, self._disturbed(wanted, rng)).astype(wanted.dtype)
-        # The model has to hear of what was done, not of what was planned.
-        done = torch.as_tensor(action, device=self.planned.model.device)
-        planned = planned._replace(state=planned.state._replace(action=done))
-        return ExploringCarry(planned, other, others, rng), action
+        # The model has to hear of what was done, not of what was meant.
+        done = torch.as_tensor(action, device=self.acting.model.device)
+        acting = acting._replace(state=acting.state._replace(action=done))
+        return ExploringCarry(acting, other, others, rng), action
 
     def _disturbed(self, action: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         spec = self.action_spec

@@ -11,7 +11,6 @@ It only reads, listens on the loopback interface, and answers no page but its ow
 from __future__ import annotations
 
 import json
-import math
 import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from foreworld.disk import finite
 
 MOST = 600  # points of a curve: as many as a screen has room for
 ROOMS = (("foreworld.serving", "runs_page"), ("foreworld.studio", "page"))
@@ -126,15 +127,7 @@ def _kind(name: str) -> str:
 
 
 def _json(data: Any) -> tuple[bytes, str]:
-    return json.dumps(_finite(data), default=str).encode(), "application/json"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(finite(data), default=str).encode(), "application/json"
 
 
 def _thin(details: dict[str, Any]) -> dict[str, Any]:

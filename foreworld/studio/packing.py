@@ -11,6 +11,8 @@ import struct
 from enum import IntFlag
 from typing import Any, NamedTuple
 
+from foreworld.disk import finite
+
 MAGIC = b"FW01"
 
 
@@ -77,12 +79,4 @@ def unpack(data: bytes) -> Frame:
 
 def dumps(data: Any) -> str:
     """JSON that every browser reads: what is not finite is null."""
-    return json.dumps(_finite(data), separators=(",", ":"), ensure_ascii=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(finite(data), separators=(",", ":"), ensure_ascii=False)

@@ -52,7 +52,7 @@ def test_noise_is_in_halves_of_the_range_and_bounded():
     assert action.std() == pytest.approx(0.3, rel=0.1) and action.mean() == pytest.approx(
         1, abs=0.05
     )
-    assert torch.equal(carry.planned.state.action, torch.from_numpy(action)), "told of the noise"
+    assert torch.equal(carry.acting.state.action, torch.from_numpy(action)), "told of the noise"
     wild = ExploringPolicy(Planned([1.0], np.float32), other, SPEC, share=0.0, noise=9.0)
     _, action = wild.act(wild.init(500), rows(500))
     assert (action.min(), action.max()) == (-2.0, 4.0)

@@ -7,24 +7,13 @@ import pytest
 import torch
 
 from foreworld.cli.staging import GALLERY, gallery, open_stage
-from foreworld.policies.planned import step_batch
+from foreworld.policies.wander import WanderPolicy
 from foreworld.run import load
+from foreworld.streams import collect
 from foreworld.vocab import predict_all, rollout
 
 NAMES = ["pendulum", "rooms", "tabletop"]
-STEPS = 100
-
-
-def held_keys(spec, rng):
-    """What a person does: one direction for a while, then another."""
-    actions = np.zeros((STEPS, *spec.shape), np.float32)
-    most = np.broadcast_to(spec.high, spec.shape)
-    step = 0
-    while step < STEPS:
-        length, number = int(rng.integers(5, 15)), rng.integers(spec.width)
-        actions[step : step + length, number] = rng.choice([-1.0, 1.0]) * most[number]
-        step += length
-    return actions
+STEPS, SEED = 100, 7_000_000  # a seed that no training met
 
 
 def test_it_is_small_and_examined():
@@ -45,17 +34,15 @@ def test_it_opens_as_any_run(name):
 @pytest.mark.parametrize(("name", "share"), [("rooms", 0.25), ("tabletop", 0.6)])
 def test_what_one_steers_is_about_where_it_should_be_after_a_hundred_steps(name, share):
     run = load(GALLERY / name)
-    kwargs = {**run.world.env_kwargs, "max_steps": STEPS + 1}
-    stream = replace(run.world, env_kwargs=kwargs).stream(8, 7_000_000)
-    rng = np.random.default_rng(0)
-    actions = np.stack([held_keys(run.model.specs["action"], rng) for _ in range(8)])
-    step = stream.reset()
-    state = run.model.observe(run.model.initial(8), step_batch(run.model, step))
-    start = np.array(step["facts"])
-    for t in range(STEPS):
-        step = stream.step(actions[:, t])
-    stream.close()
-    dreamt = predict_all(run.model, rollout(run.model, state, torch.from_numpy(actions)), ["facts"])
-    dreamt, true = dreamt["facts"][:, -1, :2].numpy(), step["facts"][:, :2]  # x and y come first
-    miss = np.median(np.linalg.norm(dreamt - true, axis=1))
-    assert miss < share * np.median(np.linalg.norm(start[:, :2] - true, axis=1))
+    world = replace(run.world, env_kwargs={**run.world.env_kwargs, "max_steps": STEPS})
+    policy = WanderPolicy(run.model.specs["action"])
+    lives = list(collect(world.stream(8, SEED), policy, episodes=8))
+    seen = {
+        key: torch.from_numpy(np.stack([life[key][:1] for life in lives])) for key in lives[0].steps
+    }
+    actions = torch.from_numpy(np.stack([life["action"][:-1] for life in lives]))
+    state = run.model.observe(run.model.initial(8), seen)
+    dreamt = predict_all(run.model, rollout(run.model, state, actions), ["facts"])["facts"][:, -1]
+    begun, true = (np.stack([life["facts"][t, :2] for life in lives]) for t in (0, -1))
+    miss = np.median(np.linalg.norm(dreamt[:, :2].numpy() - true, axis=1))  # x and y come first
+    assert miss < share * np.median(np.linalg.norm(begun - true, axis=1))

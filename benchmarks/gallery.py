@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,11 @@ def believed(name: str) -> dict[str, Any]:
     assert run.world is not None
     world = replace(run.world, env_kwargs={**run.world.env_kwargs, "max_steps": max(LOOKS)})
     policy = WanderPolicy(run.model.specs["action"])
-    lives = list(collect(world.stream(16, HELD_OUT), policy, episodes=LIVES))
+    met = collect(world.stream(16, HELD_OUT), policy, episodes=8 * LIVES)
+    whole = (life for life in met if len(life) > max(LOOKS))
+    lives = list(islice(whole, LIVES))  # one that reached its goal by chance ended early
     seen = {k: torch.from_numpy(np.stack([life[k][:1] for life in lives])) for k in lives[0].steps}
-    actions = torch.from_numpy(np.stack([life["action"][:-1] for life in lives]))
+    actions = torch.from_numpy(np.stack([life["action"][: max(LOOKS)] for life in lives]))
     state = run.model.observe(run.model.initial(LIVES), seen)
     facts = predict_all(run.model, rollout(run.model, state, actions), ["facts"])["facts"]
     true = np.stack([life["facts"][:, :2] for life in lives])  # x and y come first

@@ -25,7 +25,7 @@ class Args:
     host: str = "127.0.0.1"  # address to listen on; 0.0.0.0: let other machines in
     port: int = 8765  # 0: any that is free
     token: str | None = None  # what others have to know; default with --host: drawn and printed
-    fps: float = 24.0  # steps a second
+    fps: float = 25.0  # steps a second
     no_browser: bool = False  # only serve
     data: Path | None = None  # sessions and recordings; default: RUN/studio, or runs/studio
     sessions: int = 16  # played at once, at most

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+FAINT = -30.0  # logarithm of what is left of a spot far from it
+
 
 class SpatialSoftmax(nn.Module):
     """Expected position and strength of K feature maps (Finn et al. 2016; Levine et al. 2016)."""
@@ -102,7 +104,8 @@ class Spots(nn.Module):
         rows, columns = self.get_buffer("rows"), self.get_buffer("columns")
         far = (rows - row).square() + (columns - column).square()
         width = self.cell * self.wide.exp()
-        return strength * torch.exp(-0.5 * far / width.square())
+        # Far from a spot the exponential is so small a number that processors slow down tenfold.
+        return strength * torch.exp((-0.5 * far / width.square()).clamp(min=FAINT))
 
 
 class ImageDecoder(nn.Module):

@@ -220,6 +220,7 @@ class Connection:
                 raise done
             self.show(done)
             await self.outbox.emptied()
+            await self.studio.call(self.studio.engine.between, [player])
         self._ack(message.seq, {"node": player.session.node.id})
 
     def _ack(self, seq: int, fields: dict[str, Any]) -> None:

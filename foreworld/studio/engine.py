@@ -16,7 +16,7 @@ from foreworld.sessions.snapshot import name_of, pack, unpack
 from foreworld.sessions.starts import episode_start
 from foreworld.sessions.tree import Node
 from foreworld.studio.database import Database
-from foreworld.studio.frames import draw
+from foreworld.studio.frames import draw, measure
 from foreworld.studio.player import Player
 from foreworld.studio.protocol import Refusal
 from foreworld.studio.stage import Stage, Theatre
@@ -119,9 +119,14 @@ class Engine:
         frames = draw(stepping, ms_step)
         return done | dict(zip((p.id for p in stepping), frames, strict=True))
 
+    def between(self, players: Sequence[Player]) -> None:
+        """After their frames went out: what need not hold them up."""
+        measure(players)
+
     def frame(self, player: Player) -> bytes:
         """What there is to see now."""
-        return draw([player], 0.0, fresh=True)[0]
+        measure([player], now=True)
+        return draw([player], 0.0)[0]
 
     def resync(self, player: Player) -> Node:
         """The dream takes in what the simulator shows."""

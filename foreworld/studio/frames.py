@@ -23,27 +23,32 @@ SPREAD_EVERY = 12  # frames
 DIGITS = 5  # of numbers for people
 
 
-def draw(players: Sequence[Player], ms_step: float, fresh: bool = False) -> list[bytes]:
-    """One frame of each, in order. fresh: also of what is measured now and then only."""
+def draw(players: Sequence[Player], ms_step: float) -> list[bytes]:
+    """One frame of each, in order."""
     found: dict[str, bytes] = {}
-    ordered = sorted(players, key=lambda p: p.stage.offer.name)
-    for _, group in groupby(ordered, key=lambda p: p.stage.offer.name):
-        some = list(group)
-        _measure(some, fresh)
+    for some in _by_world(players):
         found |= zip((p.id for p in some), _frames(some[0].stage, some, ms_step), strict=True)
     return [found[p.id] for p in players]
 
 
-def _measure(players: list[Player], fresh: bool) -> None:
-    """How far futures spread, of those whose turn it is."""
-    stage = players[0].stage
-    if stage.atlas is None or is_certain(stage.rows):
-        return
-    turn = [p for p in players if fresh or p.session.node.frame % SPREAD_EVERY == 0]
-    if turn:
-        values = spreads([p.session for p in turn], [p.before for p in turn], stage.atlas)
-        for player, value in zip(turn, values, strict=True):
+def measure(players: Sequence[Player], now: bool = False) -> None:
+    """How far futures spread, of those whose turn it is; now: of all.
+
+    It costs as much as a frame: between frames, what it finds is shown in the next.
+    """
+    turn = [p for p in players if now or p.session.node.frame % SPREAD_EVERY == 0]
+    for some in _by_world(turn):
+        stage = some[0].stage
+        if stage.atlas is None or is_certain(stage.rows):
+            continue
+        values = spreads([p.session for p in some], [p.before for p in some], stage.atlas)
+        for player, value in zip(some, values, strict=True):
             player.spread = value
+
+
+def _by_world(players: Sequence[Player]) -> list[list[Player]]:
+    ordered = sorted(players, key=lambda p: p.stage.offer.name)
+    return [list(group) for _, group in groupby(ordered, key=lambda p: p.stage.offer.name)]
 
 
 def _frames(stage: Stage, players: list[Player], ms_step: float) -> list[bytes]:

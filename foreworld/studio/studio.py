@@ -132,6 +132,7 @@ class Studio:
             if player.session.tree.branch != branches[player.id]:
                 audience.tell(tree_json(player))
             audience.show(frame)
+        await self.call(self.engine.between, due)
 
 
 def _halt(player: Player, why: str) -> None:

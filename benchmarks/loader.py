@@ -30,7 +30,7 @@ from foreworld.disk import write_json
 from foreworld.episodes import EpisodeStore
 from foreworld.evaluation import provenance
 from foreworld.policies.wander import WanderPolicy
-from foreworld.replay import Replay
+from foreworld.replay import Ahead, Replay
 from foreworld.streams import GymStream, collect
 from foreworld.training.threads import keep_memory
 from foreworld.vocab import Episode, Spec
@@ -38,6 +38,7 @@ from foreworld.vocab import Episode, Spec
 RESULT = Path(__file__).parent / "results" / "loader.json"
 PEER = Path(__file__).parent / "peers" / "swm_loader.py"
 SIZE, LENGTH, BATCH = 224, 4, 64
+BUSY_S = 0.05
 SPECS = {
     "pixels": Spec((SIZE, SIZE, 3), "uint8", "image"),
     "proprio": Spec((4,), "float32", "vector"),
@@ -76,6 +77,20 @@ def ours(store: EpisodeStore, batches: int) -> dict[str, float]:
     samples = batches * BATCH
     cpu_ms = 1e3 * (time.process_time() - cpu) / samples
     return {"samples_s": samples / (time.perf_counter() - wall), "cpu_ms": cpu_ms}
+
+
+def waited(store: EpisodeStore, batches: int) -> dict[str, float]:
+    """Milliseconds that an accelerator, busy for BUSY_S with each batch, waits for the next."""
+    found = {}
+    for name, wrap in (("replay", lambda replay: replay), ("ahead", Ahead)):
+        sampler, waits = wrap(Replay(store, None, BATCH, LENGTH)), []
+        for _ in range(batches + 1):
+            begun = time.perf_counter()
+            sampler.sample()
+            waits.append(time.perf_counter() - begun)
+            time.sleep(BUSY_S)
+        found[name] = round(1e3 * median(waits[1:]), 2)
+    return found
 
 
 def theirs(python: str, folder: Path, format: str, batches: int) -> dict[str, float]:
@@ -121,8 +136,11 @@ def main() -> None:
             read["ours"].append(ours(store, args.batches))
             for format in formats:
                 read[format].append(theirs(args.python, Path(name), format, args.batches))
+        waits = waited(store, args.batches)
         flat = memory(store, args.minutes) if args.minutes else None
     kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    kept["waited_ms"] = waits | {"busy": 1e3 * BUSY_S, "provenance": provenance()}
+    print(f"a batch is waited for {waits['replay']} ms, read ahead {waits['ahead']} ms")
     if args.rounds:
         kept |= told(read) | {"loads": loads, "episodes": args.episodes, "provenance": provenance()}
     if flat:

@@ -24,7 +24,7 @@ from foreworld.log import make_logger
 from foreworld.planners import Cem, RewardObjective
 from foreworld.policies import PlannedPolicy
 from foreworld.policies.exploring import ExploringPolicy
-from foreworld.replay import Replay
+from foreworld.replay import Ahead, Replay
 from foreworld.run import World, make_learner, make_planner, make_stream, save
 from foreworld.training import Budget, Collector, LoopConfig, Trainer
 from foreworld.training.learner import Learner
@@ -134,7 +134,7 @@ def learn(
     loop = learning.loop
     torch.manual_seed(learning.seed)
     weigh = weigh_parts(store.path, learning.mix) if learning.mix else None
-    replay = Replay(
+    replay: Replay | Ahead = Replay(
         store, lambda s: s.split()[0], loop.batch_size, loop.length, learning.seed, weigh=weigh
     )
     learner = make_learner(model, learning.learner, learning.learner_config)
@@ -142,6 +142,8 @@ def learn(
     if learning.train_ratio and world:
         collector = _collector(model, store, learning, world, learner)
         beside = {"grow": collector.grow, "mastered": collector.mastered}
+    else:
+        replay = Ahead(replay)  # nothing is appended meanwhile
     with make_logger(log, path, config.flatten(config.to_dict(loop)), after=step) as logger:
         keep = partial(save, path)
         trainer = Trainer(

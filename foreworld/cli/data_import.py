@@ -64,13 +64,14 @@ class Inspect:
             print_facts(str(self.dataset), facts)
             columns = _columns(source)
             mapping = chosen(source, self.mapping, self.set)
-            specs = survey(source, mapping).specs
-        print_specs("as keys", specs)
+            plan = survey(source, mapping)
+        print_specs("as keys", plan.specs)
+        print(f"as a store: about {plan.rows:,} rows, {plan.bytes / 1e6:,.1f} MB")
         print(json.dumps(to_json(mapping), indent=2))
         if self.write is not None:
             save(mapping, self.write)
             print(f"edit {self.write}, then: data import {self.dataset} --mapping {self.write}")
-        described = {key: spec.to_json() for key, spec in specs.items()}
+        described = {key: spec.to_json() for key, spec in plan.specs.items()}
         return {**facts, "columns": columns, "mapping": to_json(mapping), "specs": described}
 
 

@@ -10,6 +10,7 @@ episodes/pusht/  manifest.json, chunks/    the store
 from __future__ import annotations
 
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,6 +32,7 @@ from foreworld.log import progress
 from foreworld.vocab import Episode
 
 MOST_WORKERS = 8
+SPARE = 0.05  # of what is free on a disk: an import leaves as much
 
 
 def import_dataset(
@@ -48,6 +50,7 @@ def import_dataset(
     plan: of `survey`, where that was done. Raises Broken, and ValueError where nothing is left.
     """
     plan = plan or survey(source, mapping, None, broken)
+    _check_room(Path(path), plan)
     report = Report(str(source.path), source.format, mapping.fps or source.fps)
     report.tolerance = _said(mapping, source.fps)
     used = {part.column for parts in plan.parts.values() for part in parts}
@@ -63,6 +66,18 @@ def import_dataset(
         document = {"report": report.to_json(), "mapping": to_json(mapping)}
         write_json(folder / "import.json", document)
     return report
+
+
+def _check_room(path: Path, plan: Plan) -> None:
+    """Raises ValueError where the store would fill the disk: known before a frame is decoded."""
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    free = shutil.disk_usage(there).free
+    if plan.bytes > (1 - SPARE) * free:
+        raise ValueError(
+            f"{path} would take {plan.bytes / 1e9:,.1f} GB ({plan.rows:,} rows), and {there} has "
+            f"{free / 1e9:,.1f} GB free: choose smaller pictures, as in --set "
+            "keys.NAME.image_size=64, fewer rows (--set fps=5), fewer keys, or another disk"
+        )
 
 
 def _fill(

@@ -25,6 +25,7 @@ from foreworld.data.mapping import (
     spec_of,
 )
 from foreworld.data.recording import Broken, Feature, Recording, Source
+from foreworld.episodes.row import row_dtype
 from foreworld.log import progress
 from foreworld.vocab import PRESENT, Spec
 
@@ -42,7 +43,13 @@ class Plan:
     fps: float | None  # of the source
     flagged: frozenset[str]  # keys that some recordings lack
     ids: tuple[int, ...]  # recordings to take
+    rows: int  # of all of them, about
     refused: tuple[tuple[str, Broken], ...] = ()  # recordings that cannot be believed, and why
+
+    @property
+    def bytes(self) -> int:
+        """What the store will take of the disk, about."""
+        return self.rows * row_dtype(self.specs).itemsize
 
     def lacks(self, recording: Recording) -> list[str]:
         """Keys that a recording does not have."""
@@ -64,12 +71,14 @@ def survey(
     parts = {key: parts_of(key, rule, features) for key, rule in mapping.keys.items()}
     specs = {key: spec_of(key, rule, features) for key, rule in mapping.keys.items()}
     found = _Found(mapping, parts)
+    rows = 0
     taken, refused = [], []
     ids = range(len(source)) if ids is None else ids
     with progress("looking", len(ids)) as advance:
         for id in ids:
             try:
-                found.look(source[id], specs)
+                found.look(recording := source[id], specs)
+                rows += _rows(recording, parts, mapping.fps)
                 taken.append(id)
             except Broken as error:
                 if broken == "refuse":
@@ -83,7 +92,8 @@ def survey(
     flagged = {key for key, n in found.missing.items() if mapping.keys[key].missing == "flag"}
     told = {PRESENT + key: TOLD for key in sorted(flagged)}
     kept = frozenset(flagged)
-    return Plan(mapping, {**specs, **told}, parts, source.fps, kept, tuple(taken), tuple(refused))
+    specs = {**specs, **told}
+    return Plan(mapping, specs, parts, source.fps, kept, tuple(taken), rows, tuple(refused))
 
 
 def features_of(source: Source) -> dict[str, Feature]:
@@ -130,6 +140,18 @@ class _Found:
         still = low == high  # a range of nothing could be neither scaled nor searched
         low, high = np.where(still, low - 1, low), np.where(still, high + 1, high)
         return replace(spec, low=tuple(low.tolist()), high=tuple(high.tolist()))
+
+
+def _rows(recording: Recording, parts: MappingOf[str, list[Part]], fps: float | None) -> int:
+    """How many there will be, as far as one can tell without holding clocks together."""
+    used = {part.column for several in parts.values() for part in several}
+    clocks = [np.asarray(c.stamps) for name, c in recording.columns.items() if name in used]
+    clocks = [clock for clock in clocks if len(clock)]
+    if not clocks:
+        return 0
+    if fps is None:
+        return min(map(len, clocks))
+    return round(fps * max(float(clock[-1] - clock[0]) for clock in clocks)) + 1
 
 
 def _has(recording: Recording, parts: list[Part]) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from foreworld.data.plan import survey
 from foreworld.data.recording import Feature, Recording, Values
 from foreworld.data.usual import usual
 from foreworld.episodes import EpisodeStore
+from foreworld.episodes.row import row_dtype
 from tests.data.logs import FEATURES, Log, columns, log, recording
 
 
@@ -217,3 +219,18 @@ def test_workers_change_nothing(tmp_path):
 def test_a_mapping_needs_something_to_see():
     with pytest.raises(ValueError, match="no observation"):
         Mapping({"action": Rule(("action",))})
+
+
+def test_what_the_disk_cannot_hold_is_refused_before_anything_is_decoded(tmp_path, monkeypatch):
+    source = log(2)
+    need = survey(source, usual(source)).bytes
+    for free, fits in ((need, False), (2 * need, True)):
+        usage = SimpleNamespace(free=free)
+        monkeypatch.setattr("foreworld.data.importing.shutil.disk_usage", lambda _, u=usage: u)
+        if fits:
+            store, _ = imported(source, tmp_path)
+            assert store.num_steps == pytest.approx(need / row_dtype(store.specs).itemsize, rel=0.1)
+        else:
+            with pytest.raises(ValueError, match=r"would take .*\(24 rows\).* free: .*image_size"):
+                imported(source, tmp_path)
+            assert not list(tmp_path.iterdir())

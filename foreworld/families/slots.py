@@ -37,7 +37,7 @@ from foreworld.families.scoring import imagined_windows, score, some_instants, w
 from foreworld.families.slots_codec import SlotImage, SlotReader, TableHead
 from foreworld.families.slots_config import PRESETS as PRESETS
 from foreworld.families.slots_config import SlotsConfig as SlotsConfig
-from foreworld.families.slots_motion import STRIDE, Motion
+from foreworld.families.slots_motion import STIR, STRIDE, Motion
 from foreworld.families.things import Things, named_key
 from foreworld.nn.mlp import mlp
 from foreworld.outputs import Normal
@@ -54,7 +54,6 @@ from foreworld.vocab import (
 
 GENTLY = 0.3  # the rate at which what was learned from numbers is made to bear real frames
 FUTURES = 256  # in an update of motion
-STIR = 0.01  # deviations of a column in a step: less is not called moving
 SOME = 0.2  # of imagined instants are enough for heads that do not steer the dynamics
 
 
@@ -83,7 +82,8 @@ class Slots(WorldModel):
         self.common = things.common if things else list(range(z))
         self.words = Words(specs, c.codec)
         self.reader = SlotReader(specs, c.codec, (self.count, z + c.looks))
-        self.motion = Motion(self.count, z, self.common, specs["action"].width, c)
+        moves = things.named if things else torch.ones(self.count, z, dtype=torch.bool)
+        self.motion = Motion(moves, self.common, specs["action"].width, c)
         self.identity = nn.Parameter(0.5 * torch.randn(self.count, m))
         self.gain = mlp(2 * z + m, z + c.looks, m, 1)
         with torch.no_grad():

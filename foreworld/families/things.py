@@ -48,6 +48,13 @@ class Things(nn.Module):
         least = len(self.names) if len(self.names) in times else 2
         return [i for i, count in enumerate(times) if count >= least]
 
+    @property
+    def named(self) -> Tensor:
+        """Which columns of which rows have a name, [N, V]; the rest nobody speaks of."""
+        named = torch.zeros(len(self.names), len(self.columns), dtype=torch.bool)
+        named[self.row, self.column] = True
+        return named
+
     row: Tensor
     column: Tensor
 

@@ -11,6 +11,7 @@ from foreworld.config import from_dict
 from foreworld.families.scales import Scale
 from foreworld.families.slots import PRESETS, Slots, SlotsConfig
 from foreworld.families.slots_codec import Camera
+from foreworld.families.slots_motion import STIR, STRIDE
 from foreworld.families.things import Things, named_key
 from foreworld.vocab import Spec, rollout
 
@@ -124,12 +125,31 @@ def test_pictures_do_not_pull_named_numbers():
     assert looks.grad is not None
 
 
+def stirred(far):
+    """A model whose things all move by about `far` deviations in a step."""
+    model = built()
+    model.motion.change[-1].weight.data.zero_()
+    model.motion.change[-1].bias.data.fill_(far / STRIDE)
+    return model
+
+
 def test_looks_stay_while_things_move():
-    model = built().eval()
+    model = stirred(10 * STIR).eval()
     start = model.observe(model.initial(4), batch())
     states = rollout(model, start, torch.ones(4, 3, 2))
+    moved = states.slots[:, -1] - start.slots
     assert torch.equal(states.looks[:, -1], start.looks)
-    assert not torch.equal(states.slots[:, -1], start.slots)
+    nameless = ~model.things.named  # the cup has no angle
+    assert nameless.tolist() == [[False, False, True], [False, False, False]]
+    assert not moved[:, nameless].any() and (moved[:, ~nameless] > STIR).all()
+
+
+def test_what_hardly_stirs_stays_but_is_learned_from():
+    model = stirred(0.5 * STIR)
+    start = model.initial(4)
+    action = torch.ones(4, 2)
+    assert model.train().imagine(start, action).slots[:, 1].all()
+    assert not model.eval().imagine(start, action).slots.any()
 
 
 def test_a_camera_is_found_by_what_follows_the_things():

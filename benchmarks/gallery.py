@@ -53,14 +53,14 @@ EXHIBITS = {
         # Who knows what to do seldom runs into the rim; visitors do.
         ((*TABLE, "--steps", "60000", "--policy", "mixed"),
          (*TABLE, "--steps", "50000", "--policy", "wander")),
-        ("--family", "slots", "--budget", "14m"),
+        ("--family", "slots", "--budget", "24m"),
         episodes=1,  # for its picture
     ),
     "rooms": Exhibit(
         "Two rooms, a door somewhere in the wall between them, and you are the dot.",
         (("rooms", "--env", "wall=random", "--env", "task=any", "--steps", "60000",
           "--num-envs", "16"),),
-        ("--family", "slots", "--budget", "12m"),
+        ("--family", "slots", "--budget", "20m"),
         episodes=1,
     ),
     "pendulum": Exhibit(

@@ -71,7 +71,7 @@ class WebSocketsSocket:
     def __init__(self, url, **options):
         from websockets.sync.client import connect
 
-        self.context = connect(url, max_size=None, **options)
+        self.context = connect(url, max_size=None, ping_interval=None, **options)
         self.socket = self.context.__enter__()
 
     def send(self, text):

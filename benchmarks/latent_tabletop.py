@@ -33,9 +33,10 @@ from foreworld.vocab import FLAGS, Episode, Spec, map_state, predict_all, rollou
 FOLDER = Path("runs/latent_tabletop")
 
 COLLECT = ("tabletop", "--env", "task=push", "--image-size", "64", "--frame-skip", "2", "--policy",
-           "wander", "--steps", "8000")  # fmt: skip
-TRAIN = ("--family", "genie", "--steps", "3000", "--threads", "1", "--set", "channels=16",
-         "past=1", "changes=30", "find=0.25", "--train", "batch_size=16", "length=8")  # fmt: skip
+           "wander", "--steps", "16000")  # fmt: skip
+TRAIN = ("--family", "genie", "--steps", "4000", "--threads", "1", "--set", "channels=16",
+         "past=1", "changes=300", "find=0.2", "dynamics.codec.keypoints=48",
+         "dynamics.codec.channels=32", "--train", "batch_size=16", "length=8")  # fmt: skip
 CONTEXT, HOLD, STARTS, FITTED = 4, 3, 64, 96
 
 

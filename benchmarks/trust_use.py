@@ -3,6 +3,7 @@
     python benchmarks/trust_use.py bounce     20,000 steps of random play, 3,000 updates of an rssm
     python benchmarks/trust_use.py rooms      32,000 steps, 4,000 updates of a jepa, goal pictures
     python benchmarks/trust_use.py pendulum   20,000 steps of random play, 3,000 updates of an rssm
+    python benchmarks/trust_use.py cartpole   the same of CartPole
     python benchmarks/trust_use.py swingup    the model that actor_critic.py swingup has learned
 
     bars: planning gain   trained >= .7, deaf <= .1       rank correlation   trained >= .8,
@@ -52,6 +53,12 @@ TASKS = {
     ),
     "pendulum": Task(
         ("Pendulum-v1", "--policy", "wander", "--steps", "20000", "--num-envs", "16"),
+        ("--family", "rssm", "--preset", "simple", "--train", "length=16", "batch_size=16",
+         "--steps", "3000", "--threads", "1"),
+        {},
+    ),
+    "cartpole": Task(
+        ("CartPole-v1", "--steps", "20000", "--num-envs", "16"),
         ("--family", "rssm", "--preset", "simple", "--train", "length=16", "batch_size=16",
          "--steps", "3000", "--threads", "1"),
         {},

@@ -12,7 +12,7 @@ from tyro.conf import Positional
 @dataclass(frozen=True)
 class Export:
     store: Positional[Path]  # of episodes
-    to: str  # format: lerobot, minari, hdf5, zarr, mcap
+    to: str  # format: lerobot, minari, hdf5, zarr, mcap, rerun
     out: Path  # the folder to make; it must not be there yet
     fps: float | None = None  # rows a second; default: what the import noted
     set: tuple[str, ...] = ()  # of the format's writer, key=value

@@ -29,7 +29,7 @@ class Writer(Protocol):
     """Writes one dataset; built as `Writer(folder, specs, fps, **settings)`.
 
     `columns`: by key of ours, "reward" and "is_terminal" included, what the format's own source
-    calls it; a key that is absent was not written.
+    calls it; a key that is absent was not written. Empty: nobody reads this format back.
     """
 
     columns: MappingOf[str, str]
@@ -64,7 +64,8 @@ def export_store(
                 writer.add(episode, _task(episode, store.specs))
                 advance()
         writer.finish()
-        write_json(folder / KEPT, {"mapping": to_json(way_back(store.specs, writer.columns))})
+        if writer.columns:
+            write_json(folder / KEPT, {"mapping": to_json(way_back(store.specs, writer.columns))})
 
 
 def way_back(specs: Specs, columns: MappingOf[str, str]) -> Mapping:

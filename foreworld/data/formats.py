@@ -42,6 +42,7 @@ WRITERS = {
     "hdf5": "foreworld.data.hdf5:Hdf5Writer",
     "zarr": "foreworld.data.zarr:ZarrWriter",
     "mcap": "foreworld.data.mcap_writer:McapWriter",
+    "rerun": "foreworld.data.rerun_writer:RerunWriter",
 }
 
 

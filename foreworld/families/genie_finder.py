@@ -4,7 +4,8 @@
                               before, c ─▶ forward ─▶ after
 
 `Pictures` sees motion: convolutions over the instants side by side, then the largest and the mean
-response anywhere, so that what is done means the same wherever it is done. Its forward half draws
+response anywhere, and the ways between pairs of keypoints (Finn et al. 2016), so that what is done
+means the same wherever it is done. Its forward half draws
 the whole next picture without a way to copy: a copy is so nearly right that codes would be left
 alone. `Numbers` is the same for vectors.
 """
@@ -21,11 +22,13 @@ from torch import Tensor, nn
 from foreworld.families.codec import seen_keys
 from foreworld.families.scales import Scales, safe
 from foreworld.nn.mlp import mlp
-from foreworld.nn.vision import check_image_shape, patches
+from foreworld.nn.vision import SpatialSoftmax, check_image_shape, patches
 from foreworld.vocab import Specs
 
 CHANGED = 0.05  # of the range of a pixel: less is noise of a camera, or of a codec
 PATCH = 4  # pixels
+WAYS = 16  # between two keypoints each
+FAR = 4.0  # what moves in a step moves by little of a picture, whose side is 2
 
 
 class Steps(NamedTuple):
@@ -62,7 +65,9 @@ class Pictures(nn.Module):
         self.stem = nn.Conv2d(colours * (past + 1), channels, 1)
         self.near = nn.Conv2d(channels, channels, 3, padding=1)
         self.motion = nn.Conv2d(channels, 2 * channels, 3, padding=1)
-        self.width = 4 * channels
+        cells = (shape[0] // PATCH, shape[1] // PATCH)
+        self.points = SpatialSoftmax(2 * channels, 2 * WAYS, cells)
+        self.width = 4 * channels + 2 * WAYS
         self.scene = nn.Conv2d(colours * past, channels, 1)
         self.first, self.second = Told(channels, code), Told(channels, code)
         self.draw = nn.Conv2d(channels, colours, 1)
@@ -71,8 +76,10 @@ class Pictures(nn.Module):
         """before: [N, past, H, W, C], after: [N, H, W, C] -> [N, width]."""
         stacked = torch.cat([*before.unbind(1), after - before[:, -1]], -1)
         x = F.silu(self.near(F.silu(self.stem(patches(stacked, PATCH)))))
-        x = self.motion(x)
-        return torch.cat([x.amax((2, 3)), x.mean((2, 3))], -1)
+        x = F.silu(self.motion(x))
+        here, there = self.points(x).unflatten(-1, (2, WAYS, 3))[..., :2].unbind(1)
+        ways = FAR * (there - here).flatten(1)
+        return torch.cat([x.amax((2, 3)), x.mean((2, 3)), ways], -1)
 
     def tell(self, before: Tensor, code: Tensor) -> Tensor:
         """What comes of the code [N, C]: [N, H, W, C]."""

@@ -28,6 +28,7 @@ from foreworld.data.recording import Broken, Source
 from foreworld.data.report import Report
 from foreworld.disk import whole_folder, write_json
 from foreworld.episodes import EpisodeStore
+from foreworld.episodes.together import keep_together
 from foreworld.log import progress
 from foreworld.vocab import Episode
 
@@ -89,17 +90,21 @@ def _fill(
     workers: int,
 ) -> None:
     seen: dict[bytes, str] = {}
+    last, parts = None, []
     with progress("importing", len(plan.ids)) as advance, ThreadPoolExecutor(workers) as pool:
         pieces = _pieces(source, plan, report, broken, advance)
         for life, piece, decoding in _ahead(pieces, pool, workers):
             with _patience(report, life.recording.name, broken):
                 episode = decoding.result()
                 _refuse_twin(episode, life.recording.name, seen)
-                _append(store, episode, life)
+                id = _append(store, episode, life)
+                parts += [id] * (life is last)
+                last = life
                 report.episodes += 1
                 report.rows += len(episode)
                 report.terminal += bool(episode["is_terminal"][-1])
                 report.repeated += life.repeated and piece.stop == len(life.clock.rows)
+    keep_together(store.path, parts)
 
 
 def _pieces(
@@ -170,9 +175,9 @@ def _why(error: Broken) -> str:
     return f"broken: {error.what} {error.wrong}"
 
 
-def _append(store: EpisodeStore, episode: Episode, life: Life) -> None:
+def _append(store: EpisodeStore, episode: Episode, life: Life) -> int:
     try:
-        store.append(episode)
+        return store.append(episode)
     except ValueError as error:
         fix = "correct the file or the mapping, or leave it out: data import --broken drop"
         raise Broken(life.recording.name, "values", str(error), fix) from None

@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from foreworld.data.stored import PARTS, noted_fps
 from foreworld.disk import whole_folder, write_json
 from foreworld.episodes import EpisodeStore
 from foreworld.episodes.row import row_specs
+from foreworld.episodes.together import followers, keep_together
 from foreworld.errors import unknown
 from foreworld.log import progress
 from foreworld.vocab import PRESENT, Episode, Spec, Specs
@@ -42,6 +44,8 @@ def merge(stores: Sequence[EpisodeStore], path: str | Path, flag_missing: bool =
                 for episode in store:
                     out.append(_widened(episode, store.specs, specs))
                     advance()
+            ends = np.cumsum([0, *map(len, stores)])
+            keep_together(folder, chain.from_iterable(map(_parted, stores, ends)))
         _keep_notes([store.path for store in stores], folder)
         write_json(folder / PARTS, _parts(stores))
     return specs
@@ -86,8 +90,17 @@ def split(
                 for id in ids:
                     out.append(store[int(id)])
                     advance()
+            follows = np.isin(ids, followers(store.path)) & np.isin(ids - 1, ids)
+            keep_together(folder / name, np.flatnonzero(follows))
             _keep_notes([store.path], folder / name)
     return {name: tuple(int(id) for id in ids) for name, ids in sides.items()}
+
+
+def _parted(store: EpisodeStore, begin: int) -> list[int]:
+    """Its episodes that belong with the one before, where its first one is number `begin`."""
+    there = followers(store.path)
+    first = store.table.first_id
+    return [int(id) - first + begin for id in there[there > first]]
 
 
 def common(several: Sequence[Specs], flag_missing: bool = False) -> dict[str, Spec]:

@@ -13,9 +13,14 @@ import numpy as np
 
 
 def split_ids(
-    ids: Sequence[int] | np.ndarray, test_fraction: float = 0.1
+    ids: Sequence[int] | np.ndarray,
+    test_fraction: float = 0.1,
+    follows: Sequence[int] | np.ndarray = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train and test ids, int64, sorted.
+
+    follows: ids, sorted, of episodes that go where the one before them goes: parts of one recording
+        count as one. If there is no other recording its parts are told apart after all.
 
     Blocks rather than one coin per episode: a small store gets its share too. Of two or more
     episodes neither side is empty; where eviction left no test episode (or no other), one changes
@@ -24,10 +29,13 @@ def split_ids(
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction={test_fraction}: it lies between 0 and 1, as in 0.1")
     ids = np.sort(np.asarray(ids, np.int64))
-    test = np.isin(ids, _test_ids(ids[0], ids[-1], test_fraction)) if len(ids) else ids > 0
+    lives = ids - np.searchsorted(np.asarray(follows, np.int64), ids, "right")
+    if len(ids) and lives[0] == lives[-1]:
+        lives = ids
+    test = np.isin(lives, _test_ids(lives[0], lives[-1], test_fraction)) if len(ids) else ids > 0
     if len(ids) >= 2 and (test.all() or not test.any()):
-        flipped = min(range(len(ids)), key=lambda n: _hash(int(ids[n])))
-        test[flipped] = not test[flipped]
+        flipped = lives == min(lives, key=lambda life: _hash(int(life)))
+        test[flipped] = ~test[flipped]
     return ids[~test], ids[test]
 
 

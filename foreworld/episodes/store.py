@@ -30,6 +30,7 @@ from foreworld.episodes.row import pack, row_dtype
 from foreworld.episodes.split import split_ids
 from foreworld.episodes.statistics import Statistics, statistics
 from foreworld.episodes.table import Table, build_table
+from foreworld.episodes.together import followers
 from foreworld.vocab import Episode, Spec, Specs, lasting
 
 FORMAT, VERSION = "foreworld-episodes", 1
@@ -118,8 +119,7 @@ class EpisodeStore:
         """
         self._require_writer()
         kept = np.cumsum(self.lengths[::-1]) <= max_steps
-        num_gone = len(self) - int(kept.sum())
-        if num_gone:
+        if num_gone := len(self) - int(kept.sum()):
             gone = self._evicted_steps + int(self.lengths[:num_gone].sum())
             mark = {"below": int(self.ids[num_gone - 1]) + 1, "steps": gone}
             write_json(self.path / "evicted.json", mark)
@@ -209,7 +209,7 @@ class EpisodeStore:
 
     def split(self, test_fraction: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
         """Ids to train on and ids to test on; see `split_ids`."""
-        return split_ids(self.ids, test_fraction)
+        return split_ids(self.ids, test_fraction, followers(self.path))
 
     def statistics(self, ids: Iterable[int] | None = None) -> Statistics:
         """Moments of every key over the episodes `ids` (None: all); see `statistics`."""

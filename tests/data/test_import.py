@@ -15,6 +15,7 @@ from foreworld.data.recording import Feature, Recording, Values
 from foreworld.data.usual import usual
 from foreworld.episodes import EpisodeStore
 from foreworld.episodes.row import row_dtype
+from foreworld.episodes.together import followers
 from tests.data.logs import FEATURES, Log, columns, log, recording
 
 
@@ -115,6 +116,8 @@ def test_holes_split_or_drop(tmp_path):
     assert not store[1]["is_terminal"].any() and store[2]["is_terminal"][-1]
     assert np.allclose(store[2]["state"][:8], state.values[12:])
     assert store[2]["reward"][:3].tolist() == [0.0, 13.0, 14.0]
+    assert followers(store.path).tolist() == [2]
+    assert [ids.tolist() for ids in store.split(0.5)] in ([[0], [1, 2]], [[1, 2], [0]])
     store, report = imported(source, tmp_path / "drop", override(mapping, ["holes=drop"]))
     assert store.lengths.tolist() == [21]
     assert report.dropped["has holes"]["recordings"] == 1

@@ -9,6 +9,7 @@ from foreworld.data.merging import common, merge, split
 from foreworld.data.stored import noted_fps
 from foreworld.disk import write_json
 from foreworld.episodes import EpisodeStore
+from foreworld.episodes.together import followers, keep_together
 from foreworld.vocab import Spec
 from tests.data import stores
 
@@ -105,3 +106,17 @@ def test_one_episode_cannot_be_split(tmp_path):
     with pytest.raises(ValueError, match="two are needed"):
         split(store, tmp_path / "parts", 0.5)
     assert not (tmp_path / "parts").exists()
+
+
+def test_parts_of_one_recording_stay_together(tmp_path):
+    one, two = made(tmp_path / "a", SMALL, 0, 4), made(tmp_path / "b", SMALL, 1, 6)
+    keep_together(one.path, [1])
+    keep_together(two.path, [2, 3, 5])
+    merge([one, two], tmp_path / "both")
+    both = EpisodeStore.open(tmp_path / "both")
+    assert followers(both.path).tolist() == [1, 6, 7, 9]
+    sides = split(both, tmp_path / "parts", 0.4)
+    for name, ids in sides.items():
+        parted = [ids.index(n) for n in (1, 6, 7, 9) if n in ids]
+        assert followers(tmp_path / "parts" / name).tolist() == parted
+        assert all(n - 1 in ids for n in (1, 6, 7, 9) if n in ids)

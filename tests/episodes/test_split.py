@@ -44,3 +44,24 @@ def test_test_episodes_are_no_fixed_beat():
 def test_the_fraction_is_a_fraction(fraction):
     with pytest.raises(ValueError, match="test_fraction"):
         split_ids(range(4), fraction)
+
+
+def test_parts_of_one_recording_are_on_one_side():
+    follows = [n for n in range(200) if n % 7 in (2, 3, 6)]
+    train, test = split_ids(range(200), 0.1, follows)
+    assert sorted([*train, *test]) == list(range(200)) and 10 <= len(test) <= 40
+    for side in (train, test):
+        assert all(n - 1 in side for n in side if n in follows)
+    assert np.array_equal(test[test < 90], split_ids(range(90), 0.1, follows)[1])
+
+
+def test_a_lone_recording_is_parted_after_all():
+    train, test = split_ids(range(5), 0.2, [1, 2, 3, 4])
+    assert len(test) == 1 and len(train) == 4
+
+
+def test_of_two_recordings_one_is_held_out():
+    assert [s.tolist() for s in split_ids([4, 5, 6, 7], 0.1, [5, 7])] in (
+        [[4, 5], [6, 7]],
+        [[6, 7], [4, 5]],
+    )

@@ -102,18 +102,21 @@ def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+def progress(
+    description: str, total: int | None = None, begun: int = 0
+) -> Iterator[Callable[..., None]]:
     """A bar with an estimate of the time left; without a terminal, a plain line now and then.
 
+    begun: steps that were done before, and tell nothing of how long the others take.
     Yields `advance(steps=1, note="")`; `note` replaces the text behind the bar.
     """
-    shown = _bar(description, total) if CONSOLE.is_terminal else _lines(description, total)
-    with shown as advance:
+    show = _bar if CONSOLE.is_terminal else _lines
+    with show(description, total, begun) as advance:
         yield advance
 
 
 @contextmanager
-def _bar(description: str, total: int | None) -> Iterator[Callable[..., None]]:
+def _bar(description: str, total: int | None, begun: int) -> Iterator[Callable[..., None]]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -124,7 +127,7 @@ def _bar(description: str, total: int | None) -> Iterator[Callable[..., None]]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=CONSOLE) as bar:
-        task = bar.add_task(description, total=total, note="")
+        task = bar.add_task(description, total=total, completed=begun, note="")
 
         def advance(steps: int = 1, note: str | None = None) -> None:
             bar.update(task, advance=steps)
@@ -136,15 +139,16 @@ def _bar(description: str, total: int | None) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def _lines(
-    description: str, total: int | None, every_s: float = 5.0
+    description: str, total: int | None, begun: int, every_s: float = 5.0
 ) -> Iterator[Callable[..., None]]:
-    done, latest, started = 0, "", time.monotonic()
+    done, latest, started = begun, "", time.monotonic()
     spoke = started
 
     def say() -> None:
         elapsed = time.monotonic() - started
         amount = f"{done}/{total}" if total else f"{done}"
-        left = f", {elapsed / done * (total - done):.0f} s left" if total and done else ""
+        now = done - begun
+        left = f", {elapsed / now * (total - done):.0f} s left" if total and now else ""
         line = f"{description}: {amount}, {elapsed:.0f} s{left}  {latest}"
         CONSOLE.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
 

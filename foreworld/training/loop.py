@@ -123,7 +123,7 @@ class Trainer:
         started = self.saved_s = time.monotonic()
         started -= at.elapsed_s
         self.model.train()
-        with noted_interrupts() as interrupted, progress_bar(self.budget) as show:
+        with noted_interrupts() as interrupted, progress_bar(self.budget, at) as show:
             while (spent := self.budget.spent(at.updates, at.elapsed_s)) < 1:
                 if at.mastered is None and self.mastered():
                     at.mastered = at.updates

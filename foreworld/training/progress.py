@@ -33,16 +33,19 @@ class Progress:
 
 
 @contextmanager
-def progress_bar(budget: Budget) -> Iterator[Callable[[Progress, str], None]]:
+def progress_bar(budget: Budget, begun: Progress) -> Iterator[Callable[[Progress, str], None]]:
     """A bar in updates where those are limited, else in seconds; yields `show(progress, note)`."""
     total = budget.updates or math.ceil(budget.seconds or 0)
-    with progress("training", total) as advance:
-        shown = 0
+
+    def done(at: Progress) -> int:
+        return min(total, at.updates if budget.updates else int(at.elapsed_s))
+
+    shown = done(begun)
+    with progress("training", total, shown) as advance:
 
         def show(at: Progress, note: str) -> None:
             nonlocal shown
-            done = min(total, at.updates if budget.updates else int(at.elapsed_s))
-            advance(done - shown, f"update {at.updates:,}, {note}")
-            shown = done
+            advance(done(at) - shown, f"update {at.updates:,}, {note}")
+            shown = done(at)
 
         yield show

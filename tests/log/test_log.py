@@ -157,6 +157,18 @@ def test_progress_without_a_terminal_is_a_plain_line_now_and_then(monkeypatch, c
     assert lines[-1].startswith("collect: 20/20")
 
 
+def test_what_was_done_before_tells_nothing_of_the_time_left(monkeypatch, capsys):
+    speak(monkeypatch, terminal=False)
+    clock = iter(range(0, 1000, 2))
+    monkeypatch.setattr(log.time, "monotonic", lambda: next(clock))
+    with progress("training", total=1000, begun=900) as advance:
+        for _ in range(10):
+            advance()
+    seen = re.findall(r"training: (\d+)/1000, (\d+) s, (\d+) s left", capsys.readouterr().err)
+    done, elapsed, left = map(int, seen[0])
+    assert left == round(elapsed / (done - 900) * (1000 - done)) > 100
+
+
 def test_short_work_passes_in_silence(monkeypatch, capsys):
     speak(monkeypatch, terminal=False)
     with progress("collect", total=2) as advance:

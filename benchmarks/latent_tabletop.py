@@ -40,7 +40,7 @@ RESULT = RESULTS / "latent_actions_tabletop.json"
 EPISODES, ROWS, TABLE = 520, 31, 7
 GENIE = ("--family", "genie", "--threads", "1", "--train", "batch_size=16", "length=8")
 TRAIN = {
-    "one": (*GENIE, "--steps", "2500", "--set", "channels=16", "past=1", "changes=300", "find=0.3"),
+    "one": (*GENIE, "--steps", "8000", "--set", "channels=16", "past=1", "changes=300", "find=0.1"),
     # Many things in many places take more to be drawn.
     "many": (*GENIE, "--steps", "4000", "--set", "channels=16", "past=1", "changes=300", "find=0.2",
              "dynamics.codec.keypoints=48", "dynamics.codec.channels=32"),

@@ -105,7 +105,7 @@ def believed(name: str) -> dict[str, Any]:
     """How far the dot or the pusher is from where it should be, by steps with eyes closed.
 
     Lengths are in the world's own unit. From the first row alone, wandering, as a session begins;
-    beside it what standing still would miss by.
+    beside it what standing still would miss by, and how far coordinates crept that nothing touched.
     """
     run = load(SHELF / name)
     assert run.world is not None
@@ -118,13 +118,18 @@ def believed(name: str) -> dict[str, Any]:
     actions = torch.from_numpy(np.stack([life["action"][: max(LOOKS)] for life in lives]))
     state = run.model.observe(run.model.initial(LIVES), seen)
     facts = predict_all(run.model, rollout(run.model, state, actions), ["facts"])["facts"]
-    true = np.stack([life["facts"][:, :2] for life in lives])  # x and y come first
+    true = np.stack([life["facts"] for life in lives])
+    names = run.model.specs["facts"].names or ()
+    places = [n for n, name in enumerate(names) if n > 1 and name[-2:] in (".x", ".y")]
     found = {}
     for steps in LOOKS:
-        dreamt = facts[:, steps - 1, :2].numpy()
-        miss, still = (np.linalg.norm(x - true[:, steps], axis=1) for x in (dreamt, true[:, 0]))
-        both = {"miss": bootstrap_mean(miss), "standing_still": bootstrap_mean(still)}
-        found[str(steps)] = {k: v.to_json() for k, v in both.items()}
+        dreamt = facts[:, steps - 1].numpy()
+        hand = [np.linalg.norm((x - true[:, steps])[:, :2], axis=1) for x in (dreamt, true[:, 0])]
+        alone = np.ptp(true[:, : steps + 1, places], axis=1) < 1e-4
+        crept = np.abs(dreamt - true[:, steps])[:, places]
+        rows = [c[a].mean() for c, a in zip(crept, alone, strict=True) if a.any()]
+        told = {"miss": hand[0], "standing_still": hand[1], "crept": np.array(rows)}
+        found[str(steps)] = {k: bootstrap_mean(v).to_json() for k, v in told.items() if len(v)}
     return found
 
 
